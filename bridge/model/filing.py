@@ -1,0 +1,90 @@
+"""What goes to the tracker and back to the help desk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file for the tracker. `name` carries the content hash, so the same bytes are never sent twice."""
+
+    name: str
+    """bridge-<12 hex of sha256>-<original name>."""
+    path: str
+    """Absolute path."""
+    sha256: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueDraft:
+    """An issue before it exists."""
+
+    project: str
+    issue_type: str
+    summary: str
+    """One line of at most 255 characters."""
+    description: str
+    """In the tracker's own markup, at most 32,767 characters."""
+    labels: tuple[str, ...]
+    fields: dict[str, JsonValue] = field(default_factory=dict)
+    """Further fields by the tracker's id."""
+    marker: str = ""
+    """Label that lets a lost create be found again: `bridge-<20 hex>`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueRef:
+    """An issue that exists. Keys change on a move, ids don't."""
+
+    id: str
+    key: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteLink:
+    """A link from the issue to a ticket; the same global_id twice is one link."""
+
+    global_id: str
+    """bridge:<system>:<site>:<ticket>, at most 255 characters."""
+    url: str
+    title: str
+    summary: str
+    relationship: str
+    resolved: bool
+
+
+WriteState = Literal["intent", "sent", "done", "refused", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One outside write in the ledger."""
+
+    id: str
+    case_id: str
+    kind: Literal["issue", "attachment", "remote-link", "note", "ticket-issue", "ticket-link"]
+    target: str
+    """Issue key or ticket id; empty for a create."""
+    state: WriteState
+    at: datetime
+    answer: str = ""
+    payload_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line of `bridge doctor`."""
+
+    connection: str
+    """tickets, tracker, database app, logs app."""
+    what: str
+    ok: bool
+    detail: str
+    hint: str = ""

@@ -1,0 +1,27 @@
+"""Adapters by kind and name, through entry points: list names without importing, load exactly one."""
+
+from __future__ import annotations
+
+import difflib
+from importlib.metadata import entry_points
+from typing import Any, Literal
+
+from bridge.errors import InputError
+
+Kind = Literal["tickets", "databases", "log_sources", "trackers"]
+
+
+def names(kind: Kind) -> tuple[str, ...]:
+    """Return the installed products of a kind, sorted; imports none of them."""
+    return tuple(sorted({point.name for point in entry_points(group=f"bridge.{kind}")}))
+
+
+def load(kind: Kind, name: str) -> Any:
+    """Return the factory of one product; an unknown name answers with the installed ones."""
+    points = [point for point in entry_points(group=f"bridge.{kind}") if point.name == name]
+    if not points:
+        known = names(kind)
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"installed: {', '.join(known) or 'none'}"
+        raise InputError(f"no product '{name}' for {kind}", hint=hint)
+    return points[0].load()

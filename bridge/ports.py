@@ -1,0 +1,219 @@
+"""The ports: what the core asks of the world. An adapter is one file per product behind one of these.
+
+Every call of a port has a timeout and raises only `bridge.errors`: RetryLaterError when nothing was
+written and trying again is right, UnknownOutcomeError when a write may have happened, AccessError,
+RefusedError, NotFoundError otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from bridge.model.evidence import Scalar
+from bridge.model.filing import Attachment, Check, IssueDraft, IssueRef, RemoteLink
+from bridge.model.ticket import Comment, Ticket
+from bridge.model.window import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Clock(Protocol):
+    """The only source of now."""
+
+    def now(self) -> datetime:
+        """Return the current time in UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundQuery:
+    """A checked query, ready for a driver: text with `:name` placeholders and the values for them."""
+
+    text: str
+    """Regenerated from the checked tree: never the source text."""
+    dialect: str
+    values: dict[str, Scalar | datetime | list[Scalar]] = field(default_factory=dict)
+    comment: str = ""
+    """For the DBA: investigation and case, no user text. The adapter puts it in front."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one query may cost."""
+
+    rows: int = 1_000_000
+    seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryResult:
+    """A table and whether the row cap cut it. Times are timestamp[us, UTC], money is decimal."""
+
+    table: pa.Table
+    truncated: bool
+
+
+class Database(Protocol):
+    """A database that answers read-only queries."""
+
+    dialect: str
+    product: str
+
+    def run(self, query: BoundQuery, limits: Limits) -> QueryResult:
+        """Run one query in a read-only session with a server-side timeout, if the product has one."""
+        ...
+
+    def check(self) -> Sequence[Check]:
+        """Tell whether it is reachable, read-only, and what is missing."""
+        ...
+
+    def close(self) -> None:
+        """Release the connection."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch of time, of one account or trace if named."""
+
+    window: Window
+    account_id: str | None = None
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRequest:
+    """Which log events are wanted."""
+
+    window: Window
+    services: tuple[str, ...] = ()
+    """Empty: all."""
+    levels: tuple[str, ...] = ()
+    spans: tuple[Span, ...] = ()
+    """Empty: the whole window. Otherwise events inside a span that match its account or trace, and
+    events inside a span that name no account at all (what the system did meanwhile)."""
+    limit: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogResult:
+    """Events in time order, and an account of every line that was read."""
+
+    table: pa.Table
+    """at timestamp[us, UTC], level, service, account_id, trace_id, message, template_id, attributes
+    (JSON text), file, offset (bytes)."""
+    counts: dict[str, int]
+    """files, lines, parsed, joined, rejected: lines = parsed + joined + rejected (+ skipped outside the window)."""
+    truncated: bool
+    problems: tuple[str, ...] = ()
+    """Files that vanished or could not be read."""
+
+
+class LogSource(Protocol):
+    """Logs, wherever they lie."""
+
+    product: str
+
+    def select(self, request: LogRequest) -> LogResult:
+        """Return the wanted events."""
+        ...
+
+    def check(self) -> Sequence[Check]:
+        """Tell whether files are there, which formats, which span of time."""
+        ...
+
+
+class TicketSource(Protocol):
+    """A help desk."""
+
+    product: str
+    site: str
+    """Host of the help desk, part of link ids."""
+
+    def queue(self, *, query: str = "", limit: int = 100) -> Sequence[Ticket]:
+        """Return unsolved tickets, newest first, without comments; `query` filters by words."""
+        ...
+
+    def get(self, ticket_id: str) -> Ticket:
+        """Return one ticket with its comments; NotFoundError when it does not exist (any more)."""
+        ...
+
+    def of_accounts(self, account_ids: Iterable[str], window: Window) -> Sequence[Ticket]:
+        """Return tickets that these accounts opened in the window, solved ones too."""
+        ...
+
+    def comments(self, ticket_id: str) -> Sequence[Comment]:
+        """Return all comments, oldest first: a direct read, used to settle a lost note."""
+        ...
+
+    def add_internal_note(self, ticket_id: str, body: str) -> str:
+        """Add a note that customers can't see; return its id."""
+        ...
+
+    def set_issue(self, ticket_id: str, issue: IssueRef) -> None:
+        """Write the issue's key on the ticket (field and tag). Repeating it changes nothing."""
+        ...
+
+    def register_link(self, ticket_id: str, issue: IssueRef) -> None:
+        """Register the link with the help desk's own tracker app, where it has one. Idempotent."""
+        ...
+
+    def check(self) -> Sequence[Check]:
+        """Tell whether it is reachable and what the credentials may do."""
+        ...
+
+
+class IssueTracker(Protocol):
+    """An issue tracker."""
+
+    product: str
+    markup: str
+    """wiki or adf: what a description must be."""
+
+    def preflight(self, draft: IssueDraft, attachments: Sequence[Attachment]) -> Sequence[Check]:
+        """Return everything that would make the tracker refuse this draft, before anything is written."""
+        ...
+
+    def create(self, draft: IssueDraft) -> IssueRef:
+        """Create it once. Never repeated inside; a lost answer is an UnknownOutcomeError."""
+        ...
+
+    def newest_key(self, project: str) -> str | None:
+        """Return the project's highest issue key known to search: the mark above which a lost create is looked for."""
+        ...
+
+    def find(self, project: str, marker: str, above: str | None) -> IssueRef | None:
+        """Look for an issue that carries the marker: direct reads of the keys above the mark, and search."""
+        ...
+
+    def get(self, key: str) -> IssueRef | None:
+        """Return the issue (under its present key), None when it is deleted or hidden."""
+        ...
+
+    def attachments(self, issue: IssueRef) -> Sequence[str]:
+        """Return the names of its attachments."""
+        ...
+
+    def attach(self, issue: IssueRef, attachment: Attachment) -> None:
+        """Upload one file."""
+        ...
+
+    def remote_links(self, issue: IssueRef) -> Sequence[RemoteLink]:
+        """Return its remote links."""
+        ...
+
+    def put_remote_link(self, issue: IssueRef, link: RemoteLink) -> None:
+        """Create or update the link with this global_id."""
+        ...
+
+    def check(self) -> Sequence[Check]:
+        """Tell whether it is reachable, which deployment it is, what the credentials may do."""
+        ...

@@ -1,0 +1,1 @@
+"""Reproduction: requests, links, reduction, verdicts. Empty until its issue is built."""
