@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Literal
 
 from bridge.errors import InputError
@@ -25,3 +29,21 @@ def load(kind: Kind, name: str) -> Any:
         hint = f"did you mean '{near[0]}'?" if near else f"installed: {', '.join(known) or 'none'}"
         raise InputError(f"no product '{name}' for {kind}", hint=hint)
     return points[0].load()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterOptions:
+    """What an adapter's factory gets: its part of bridge.yaml. The adapter checks its own keys, all at once."""
+
+    name: str
+    """The workspace's name for it: `app`, `tracker`."""
+    values: Mapping[str, Any]
+    """The mapping under that name without `product`; secrets are still references."""
+    root: Path
+    """The workspace folder: relative paths start here."""
+    where: str
+    """bridge.yaml:12, for messages."""
+    secret: Callable[[str], str]
+    """Resolve the reference stored under a key (`token: env:NAME`); AccessError says what is missing."""
+    now: Callable[[], datetime]
+    """The workspace's clock, UTC."""
