@@ -1,0 +1,1 @@
+"""A loopback tracker and help desk with state: for the demo, for newcomers and for tests."""
