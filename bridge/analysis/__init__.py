@@ -1,0 +1,1 @@
+"""From evidence tables to findings: pure functions over pyarrow tables and numpy, no ports."""
