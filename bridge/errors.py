@@ -88,6 +88,10 @@ class RefusedError(BridgeError):
     exit_code = ExitCode.REFUSED
 
 
+class ChangedMeanwhileError(RefusedError):
+    """Somebody changed the thing since it was read; nothing was written. Read it again, then decide again."""
+
+
 class PartlyDoneError(BridgeError):
     """Some writes happened and are recorded; the same command continues."""
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from bridge.model.evidence import Scalar
@@ -19,6 +20,9 @@ from bridge.model.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+BoundItem = Scalar | Decimal | date | datetime
+BoundValue = BoundItem | list[BoundItem]
 
 
 class Clock(Protocol):
@@ -40,7 +44,7 @@ class BoundQuery:
     text: str
     """Regenerated from the checked tree: never the source text."""
     dialect: str
-    values: dict[str, Scalar | datetime | list[Scalar]] = field(default_factory=dict)
+    values: dict[str, BoundValue] = field(default_factory=dict)
     comment: str = ""
     """For the DBA: investigation and case, no user text. The adapter puts it in front."""
 
@@ -137,6 +141,8 @@ class TicketSource(Protocol):
     product: str
     site: str
     """Host of the help desk, part of link ids."""
+    guarded_notes: bool
+    """True when `as_read` makes a note safe to send again: of several sendings at most one lands."""
 
     def queue(self, *, query: str = "", limit: int = 100) -> Sequence[Ticket]:
         """Return unsolved tickets, newest first, without comments; `query` filters by words."""
@@ -154,8 +160,12 @@ class TicketSource(Protocol):
         """Return all comments, oldest first: a direct read, used to settle a lost note."""
         ...
 
-    def add_internal_note(self, ticket_id: str, body: str) -> str:
-        """Add a note that customers can't see; return its id."""
+    def add_internal_note(self, ticket_id: str, body: str, *, as_read: datetime | None = None) -> str:
+        """Add a note that customers can't see; return its id.
+
+        With `as_read` (the ticket's updated_at as it was read) a help desk that guards notes refuses
+        with ChangedMeanwhileError when the ticket was changed since.
+        """
         ...
 
     def set_issue(self, ticket_id: str, issue: IssueRef) -> None:

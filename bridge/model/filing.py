@@ -76,6 +76,13 @@ class Write:
     at: datetime
     answer: str = ""
     payload_digest: str = ""
+    name: str = ""
+    """What tells writes of one kind apart: ticket id, attachment name, global_id; empty for the issue."""
+    guard: str = ""
+    """What settles a lost answer: the issue's high-water key, a ticket's updated_at as it was read."""
+    run_id: str = ""
+    who: str = ""
+    """The operating system's user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
