@@ -1,0 +1,1 @@
+"""Investigations as data: load, check, list, test; the standard views they stand on."""
