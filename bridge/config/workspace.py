@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from bridge import resources
 from bridge.config import secrets, validate, yaml_marks
 from bridge.config.durations import moment
 from bridge.config.problems import failure
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from bridge.config.yaml_marks import DataPath, Document
 
 FILE: Final = "bridge.yaml"
+# Same folder as bridge.resources.schema gives; that room is a sibling, which this one may not import.
+SCHEMA: Final = Path(__file__).resolve().parents[1] / "schemas" / "workspace.schema.json"
 DEFAULT_CURRENCY: Final = "EUR"
 DEFAULT_PREFIX: Final = "BR"
 DEFAULT_ROWS: Final = 1_000_000
@@ -201,7 +202,7 @@ def load(folder: Path) -> Workspace:
         raise NotFoundError(f"no {FILE} in {root}", where=str(root), hint="make a workspace here: bridge init") from error
     if document.value is None:
         raise InputError(f"{FILE} is empty", where=FILE, hint="write `format: 1`, or make a new workspace: bridge init")
-    found = [*validate.problems(document, resources.schema("workspace")), *_open_secrets(document)]
+    found = [*validate.problems(document, SCHEMA), *_open_secrets(document)]
     if found:
         raise failure(FILE, found)
     return _workspace(document, root)
