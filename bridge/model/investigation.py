@@ -119,3 +119,5 @@ class Investigation:
     folder: str
     digest: str
     """sha256 over the folder's files: the case says exactly which text ran."""
+    fails: str = ""
+    """What the subject does wrong, as a verb phrase for titles: `come out empty`. Empty: the title uses `observed`."""
