@@ -9,7 +9,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: help demo real test check lint types contracts-imports bench lock clean
+.PHONY: help demo real test check lint types imports wheel docs bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,12 @@ types: $(VENV)/.dev
 
 imports: $(VENV)/.dev
 	@echo "==> import contracts"; $(BIN)/lint-imports
+
+wheel: $(VENV)/.dev ## build the wheel, install it into an empty environment and use it there
+	@$(BIN)/python tests/wheel.py
+
+docs: $(VENV)/.dev ## write the pages that are generated (docs/commands.md)
+	@$(BIN)/python -m tests.generate_docs
 
 bench: $(VENV)/.dev ## start-up benchmark
 	@$(BIN)/python tests/bench/start_up.py

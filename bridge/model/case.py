@@ -22,6 +22,8 @@ class Case:
     format: int
     """Version of the folder's format."""
     created_at: datetime
+    as_of: datetime
+    """The one clock reading that relative times were resolved against."""
     state: CaseState
     tickets: tuple[Ticket, ...]
     """As they were read when the case was opened or last refreshed."""
@@ -30,6 +32,8 @@ class Case:
     investigation: str
     investigation_version: int
     investigation_digest: str
+    given: dict[str, str]
+    """Parameters as the analyst gave them: the same again continues this case."""
     parameters: dict[str, Scalar | list[Scalar] | Window]
     """Resolved values; windows are absolute."""
     window: Window

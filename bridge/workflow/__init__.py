@@ -1,0 +1,1 @@
+"""The order of the steps over the ports; emits events for progress, prints nothing."""

@@ -1,0 +1,97 @@
+"""Put a run together: find the workspace, load its settings and catalogue, open adapters when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+
+    from bridge.catalog.catalog import Catalog
+    from bridge.config.workspace import AdapterConfig, Workspace
+    from bridge.workflow.context import Context
+    from bridge.workflow.events import Emit
+
+
+def workspace(args: argparse.Namespace) -> Workspace:
+    """Return the settings of the workspace that --workspace or the current folder names."""
+    from bridge.config.workspace import find, load
+
+    return load(Path(args.workspace).resolve() if args.workspace else find(Path.cwd()))
+
+
+def catalog(args: argparse.Namespace) -> Catalog:
+    """Return the catalogue: the built-in one, with the workspace's own entries over it where there is a workspace."""
+    from bridge import resources
+    from bridge.catalog.catalog import Catalog
+    from bridge.errors import NotFoundError
+
+    try:
+        own = workspace(args).root / "investigations"
+    except NotFoundError:
+        if args.workspace:
+            raise
+        own = None
+    return Catalog(builtin=resources.folder("investigations"), workspace=own)
+
+
+@contextmanager
+def context(args: argparse.Namespace, emit: Emit) -> Iterator[Context]:
+    """Give a command its context, and close what it opened."""
+    from bridge import resources
+    from bridge.catalog.catalog import Catalog
+    from bridge.catalog.views import load as load_views
+    from bridge.workflow.case_store import CaseStore
+    from bridge.workflow.clock import SystemClock
+    from bridge.workflow.context import Connections, Context
+
+    settings = workspace(args)
+    clock = SystemClock()
+    opened: dict[str, Any] = {}
+
+    def adapter(config: AdapterConfig) -> Any:
+        if config.label not in opened:
+            opened[config.label] = open_adapter(config, settings, clock.now)
+        return opened[config.label]
+
+    try:
+        yield Context(
+            workspace=settings,
+            catalog=Catalog(builtin=resources.folder("investigations"), workspace=settings.root / "investigations"),
+            cases=CaseStore(settings.root / "cases", settings.case_prefix),
+            views=load_views(settings.views.folder),
+            connections=Connections(
+                tickets=lambda: adapter(settings.tickets_config()),
+                tracker=lambda: adapter(settings.tracker_config()),
+                database=lambda name: adapter(settings.database(name)),
+                logs=lambda name: adapter(settings.log_source(name)),
+            ),
+            clock=clock,
+            emit=emit,
+        )
+    finally:
+        for port in opened.values():
+            close = getattr(port, "close", None)
+            if close is not None:
+                close()
+
+
+def open_adapter(config: AdapterConfig, settings: Workspace, now: Callable[[], datetime]) -> Any:
+    """Load one product's adapter and hand it its options."""
+    from bridge import plugins
+
+    factory = plugins.load(config.kind, config.product)
+    return factory(
+        plugins.AdapterOptions(
+            name=config.name,
+            values=config.values,
+            root=settings.root,
+            where=config.where,
+            secret=settings.secret_resolver(config),
+            now=now,
+        )
+    )

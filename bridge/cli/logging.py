@@ -1,0 +1,31 @@
+"""loguru, configured once: silence for people, stderr with --verbose, a file for bugs. Values are never part of the format."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+def start(*, verbose: bool) -> None:
+    """Set the sinks; without --verbose loguru is not even imported (it costs 8 times the interpreter)."""
+    if not verbose:
+        return
+    from loguru import logger
+
+    logger.remove()
+    # diagnose=False: the values of variables (tokens, customers' words) stay out of the log.
+    logger.add(sys.stderr, level="DEBUG", diagnose=False, backtrace=False, format="{time:HH:mm:ss!UTC}Z {level: <7} {name}: {message}")
+
+
+def trouble(error: BaseException) -> str:
+    """Write the traceback of a bug to a private file and return its path."""
+    text = "".join(traceback.format_exception(error))
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    handle, name = tempfile.mkstemp(prefix=f"bridge-bug-{stamp}-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+    return str(Path(name))

@@ -1,0 +1,183 @@
+"""Every command, flag and help text in one place; imports nothing heavy, so that `bridge --help` stays fast."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from bridge.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EPILOG = """\
+start here:
+  bridge demo                          see the whole road on made-up data
+  bridge init                          make a workspace here
+  bridge doctor                        check every connection, and what to do about it
+  bridge tickets                       the queue
+  bridge run ZD-1 ZD-2 --with NAME     investigate, report and file; asks before it writes outside
+
+exit codes: 0 done, 1 the answer is no, 2 fix the input, 3 retry later, 4 permission,
+            5 refused, 6 partly done, 70 our bug, 130 stopped by you
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with the nearest known word in its errors; `sub` parsers are of the same kind."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what was wrong, the nearest valid word and where help is; exit 2."""
+        import difflib
+
+        hint = ""
+        if "invalid choice: " in message:
+            given = message.rsplit("invalid choice: '", maxsplit=1)[-1].split("'", maxsplit=1)[0]
+            near = difflib.get_close_matches(given, _choices(self), n=1)
+            message = f"there is no command '{given}'" if given not in _choices(self) and self.prog == "bridge" else message
+            hint = f"did you mean '{near[0]}'?   " if near else ""
+        elif "unrecognized arguments: " in message:
+            given = message.split("unrecognized arguments: ")[-1].split()[0]
+            near = difflib.get_close_matches(given.split("=")[0], _flags(self), n=1)
+            hint = f"did you mean {near[0]}?   " if near else ""
+        sys.stderr.write(f"error: {message}\n       {hint}help: {self.prog} --help   (exit {int(ExitCode.INPUT)})\n")
+        raise SystemExit(int(ExitCode.INPUT))
+
+
+def _choices(parser: argparse.ArgumentParser) -> list[str]:
+    return [name for action in parser._actions if isinstance(action, argparse._SubParsersAction) for name in action.choices]  # noqa: SLF001 - argparse names no public way
+
+
+def _flags(parser: argparse.ArgumentParser) -> list[str]:
+    own = [flag for action in parser._actions for flag in action.option_strings]  # noqa: SLF001 - argparse names no public way
+    sub = [
+        flag
+        for action in parser._actions  # noqa: SLF001 - argparse names no public way
+        if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001 - argparse names no public way
+        for child in action.choices.values()
+        for flag in _flags(child)
+    ]
+    return own + sub
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("everywhere")
+    group.add_argument("--workspace", metavar="DIR", help="the workspace (default: the nearest folder upwards with a bridge.yaml)")
+    group.add_argument(
+        "--output", choices=("text", "json", "jsonl"), default="text", help="text for people, json: one document, jsonl: one line a record"
+    )
+    group.add_argument("--verbose", action="store_true", help="tell on stderr what is being done")
+
+
+def _investigate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("tickets", nargs="+", metavar="TICKET", help="ids as the queue shows them: ZD-1042")
+    parser.add_argument(
+        "--with", dest="investigation", required=True, metavar="INVESTIGATION", help="its id; all: bridge investigations list"
+    )
+    parser.add_argument(
+        "-p",
+        dest="parameters",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the investigation: -p window='last 7 days'",
+    )
+    parser.add_argument(
+        "--include-found", action="store_true", help="also take the tickets of affected accounts that tell of the same symptom"
+    )
+    parser.add_argument("--refresh", action="store_true", help="collect evidence again that is already in the case")
+    parser.add_argument(
+        "--new", action="store_true", help="open a new case even where one with these tickets and this investigation is open"
+    )
+
+
+def _file_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="show what would be written, write nothing")
+    parser.add_argument(
+        "--recreate",
+        action="store_true",
+        help="file again although an earlier create may have arrived: only after looking into the tracker",
+    )
+
+
+def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to read than helpers
+    """Return the whole parser."""
+    parser = Parser(
+        prog="bridge",
+        description="From escalated support tickets to one filed, linked, evidence-backed bug report.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+
+    def add(name: str, text: str, arguments: Callable[[argparse.ArgumentParser], None] | None = None) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
+        if arguments:
+            arguments(command)
+        _common(command)
+        return command
+
+    init = add("init", "make a workspace: bridge.yaml, views, investigations, templates")
+    init.add_argument("folder", nargs="?", default=".", metavar="DIR", help="where (default: here)")
+
+    tickets = add("tickets", "list the queue of unsolved tickets")
+    tickets.add_argument("--query", default="", metavar="WORDS", help="only tickets with these words")
+    tickets.add_argument("--limit", type=int, default=100, metavar="N", help="at most N tickets (default 100)")
+
+    add(
+        "investigate", "open a case: collect evidence and find out who is affected, since when, and what they share", _investigate_arguments
+    )
+
+    report = add("report", "render a case's report to Markdown, Jira wiki markup and HTML")
+    report.add_argument("case", metavar="CASE")
+    report.add_argument("--template", metavar="NAME", help="another template than the investigation's")
+
+    file = add("file", "file a case's report as one issue, linked with every ticket; a second run writes nothing")
+    file.add_argument("case", metavar="CASE")
+    _file_arguments(file)
+    file.add_argument("--yes", action="store_true", help="don't ask before writing outside")
+
+    run = add("run", "investigate, report and file in one go; asks before it writes outside", _investigate_arguments)
+    _file_arguments(run)
+    run.add_argument("--yes", action="store_true", help="don't ask before writing outside")
+
+    add("cases", "list the cases of the workspace")
+
+    show = add("show", "show a case: findings, evidence, what is filed and what is next")
+    show.add_argument("case", metavar="CASE")
+    show.add_argument("--evidence", metavar="NAME", help="the rows of one table (its name, or E1)")
+    show.add_argument("--limit", type=int, default=20, metavar="N", help="at most N rows (default 20)")
+
+    add("doctor", "check every connection: reachable, permissions, what is missing, what to do")
+
+    investigations = add("investigations", "list the catalogue, or show one entry")
+    investigations.add_argument("action", choices=("list", "show", "check"), nargs="?", default="list")
+    investigations.add_argument("id", nargs="?", metavar="INVESTIGATION", help="for show and check (check: all if left out)")
+
+    sql = add("sql", "check statements against the guard: JSON lines {id, dialect, sql} in, verdicts out")
+    sql.add_argument("action", choices=("check",))
+    sql.add_argument("files", nargs="*", metavar="FILE", help=".sql files; left out: JSON lines on stdin")
+    sql.add_argument("--dialect", default="postgres", metavar="NAME", help="dialect of .sql files (default postgres)")
+
+    schema = add("schema", "print a JSON Schema for editors")
+    schema.add_argument("name", choices=("workspace", "investigation", "case", "evidence", "findings"))
+
+    sandbox = add("sandbox", "a Jira-compatible tracker and a Zendesk-compatible help desk on this machine")
+    sandbox.add_argument("action", choices=("start",))
+    sandbox.add_argument("--state", metavar="FILE", help="where its state lives (default: sandbox.sqlite in the workspace)")
+    sandbox.add_argument("--port", type=int, default=8765, metavar="PORT", help="default 8765")
+    sandbox.add_argument("--personality", choices=("cloud", "datacenter"), default="cloud", help="which Jira it is like (default cloud)")
+    sandbox.add_argument("--seed", metavar="FILE", help="start from this JSON file when the state is new (see docs/sandbox.md)")
+
+    demo = add("demo", "run the main job end to end on a made-up company, with no accounts anywhere")
+    demo.add_argument("--folder", default="demo-workspace", metavar="DIR", help="the workspace it makes (default demo-workspace)")
+    demo.add_argument("--database", choices=("duckdb", "postgres"), default="duckdb", help="where the application's data lies")
+    demo.add_argument("--real", action="store_true", help="on the logs of a real system instead (needs ../shared/corpora)")
+    demo.add_argument("--port", type=int, default=8765, metavar="PORT", help="of the sandbox (default 8765; 0: any free one)")
+
+    completions = add("completions", "print a completion script for your shell")
+    completions.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    return parser

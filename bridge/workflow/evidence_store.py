@@ -1,0 +1,113 @@
+"""Evidence on disk: NN-name.parquet with the rows, NN-name.json with where they came from.
+
+The same rows give the same bytes: rows are sorted by every column, Parquet is written with fixed settings,
+and a table that is already there with the same digest keeps its provenance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bridge.errors import InputError, NotFoundError
+from bridge.model.evidence import Provenance, Scalar
+from bridge.workflow.codec import from_json, to_json, write_bytes, write_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def inputs_digest(source: str, query: str, parameters: dict[str, Scalar | list[Scalar]]) -> str:
+    """Return the identity of a piece of evidence before it is collected: source, exact query, values."""
+    text = json.dumps([source, query, parameters], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sorted_rows(table: pa.Table) -> pa.Table:
+    """Sort by every column, so that a database's row order never changes the bytes; log events keep theirs."""
+    import pyarrow as pa
+
+    keys = [name for name in table.column_names if not pa.types.is_nested(table.schema.field(name).type)]
+    return table.sort_by([(name, "ascending") for name in keys]) if keys else table
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """Return the table as Parquet: zstd, no dictionary of ours, same bytes for the same rows and version of pyarrow."""
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    pq.write_table(table.combine_chunks(), buffer, compression="zstd", version="2.6", store_schema=False, row_group_size=128 * 1024)
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceStore:
+    """The evidence folder of one case."""
+
+    case_folder: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where the tables lie."""
+        return self.case_folder / "evidence"
+
+    def provenances(self) -> list[Provenance]:
+        """Return the provenance of every table, in order."""
+        paths = sorted(self.folder.glob("[0-9][0-9]-*.json"))
+        return [from_json(path.read_text(encoding="utf-8"), Provenance, where=str(path)) for path in paths]
+
+    def existing(self, name: str) -> Provenance | None:
+        """Return the provenance of a table whose rows are intact on disk, else None."""
+        for provenance in self.provenances():
+            path = self.case_folder / provenance.file
+            if provenance.name == name and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == provenance.digest:
+                return provenance
+        return None
+
+    def read(self, provenance: Provenance) -> pa.Table:
+        """Return the rows; InputError when the file no longer has the recorded digest."""
+        import pyarrow.parquet as pq
+
+        path = self.case_folder / provenance.file
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError as error:
+            raise NotFoundError(
+                f"evidence {provenance.id} ({provenance.name}) is gone", where=str(path), hint="collect it again: --refresh"
+            ) from error
+        if hashlib.sha256(data).hexdigest() != provenance.digest:
+            raise InputError(
+                f"evidence {provenance.id} ({provenance.name}) was changed since it was collected",
+                where=str(path),
+                hint="collect it again: --refresh",
+            )
+        return pq.read_table(io.BytesIO(data))
+
+    def table(self, name: str) -> tuple[Provenance, pa.Table]:
+        """Return one table by its name in the investigation or its id."""
+        known = self.provenances()
+        for provenance in known:
+            if name in {provenance.name, provenance.id}:
+                return provenance, self.read(provenance)
+        raise NotFoundError(
+            f"no evidence '{name}'", where=str(self.folder), hint=f"there is: {', '.join(p.name for p in known) or 'none yet'}"
+        )
+
+    def write(self, provenance: Provenance, data: bytes) -> Provenance:
+        """Write rows and provenance; rows that are already there unchanged keep their provenance and bytes."""
+        old = self.existing(provenance.name)
+        same = old is not None and _identity(old) == _identity(provenance)
+        if old is not None and same:
+            return old
+        write_bytes(self.case_folder / provenance.file, data)
+        write_text((self.case_folder / provenance.file).with_suffix(".json"), to_json(provenance))
+        return provenance
+
+
+def _identity(provenance: Provenance) -> Sequence[object]:
+    return (provenance.source, provenance.query, provenance.parameters, provenance.digest, provenance.truncated, provenance.file)
