@@ -1,0 +1,1 @@
+"""From a report to one issue, filed once and linked both ways."""

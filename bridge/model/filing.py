@@ -61,6 +61,7 @@ class RemoteLink:
 
 
 WriteState = Literal["intent", "sent", "done", "refused", "unknown"]
+WriteKind = Literal["issue", "attachment", "remote-link", "note", "ticket-issue", "ticket-link"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ class Write:
 
     id: str
     case_id: str
-    kind: Literal["issue", "attachment", "remote-link", "note", "ticket-issue", "ticket-link"]
+    kind: WriteKind
     target: str
     """Issue key or ticket id; empty for a create."""
     state: WriteState

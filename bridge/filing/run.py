@@ -1,0 +1,146 @@
+"""What the steps of one filing run share: the ports, the ledger, the counters, and how a write is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from bridge.errors import BridgeError, UnknownOutcomeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bridge.filing.ledger import Filing, Ledger
+    from bridge.filing.plan import FilingPlan
+    from bridge.model.filing import Write, WriteKind, WriteState
+    from bridge.ports import Clock, IssueTracker, TicketSource
+
+PENDING = frozenset({"intent", "sent", "unknown"})
+"""States of a write that may have happened."""
+
+T = TypeVar("T")
+EventState = Literal["started", "done", "already", "failed", "unknown", "waiting"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilingEvent:
+    """Progress of a filing, for whoever shows it."""
+
+    step: Literal["preflight", "issue", "attachment", "remote-link", "ticket"]
+    target: str
+    """Issue key, attachment name or ticket id."""
+    state: EventState
+    detail: str = ""
+    number: int = 0
+    """Which of `of`, from 1; 0 where there is only one."""
+    of: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """One write that did not happen, or may have happened."""
+
+    kind: WriteKind
+    target: str
+    """Attachment name or ticket id."""
+    state: WriteState
+    """refused: certainly not written; unknown: it may have happened; intent: not tried in this run."""
+    why: str
+    hint: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One run; the counters are the only part that changes."""
+
+    plan: FilingPlan
+    ledger: Ledger
+    filing: Filing
+    tracker: IssueTracker
+    tickets: TicketSource
+    clock: Clock
+    emit: Callable[[FilingEvent], None]
+    recreate: bool
+    """A person's word that writes which were looked for and not found may be sent again."""
+    writes: int = 0
+    """Writes that left in this run and happened."""
+    undone: list[Undone] = field(default_factory=list)
+
+    def recorded(self, kind: WriteKind, name: str) -> Write | None:
+        """Return what the ledger knows of a write."""
+        return self.ledger.write(self.filing.fingerprint, kind, name)
+
+    def is_done(self, kind: WriteKind, name: str, digest: str = "") -> bool:
+        """Tell whether it happened; with `digest`, with this very content."""
+        write = self.recorded(kind, name)
+        return write is not None and write.state == "done" and (not digest or write.payload_digest == digest)
+
+    def adopt(self, kind: WriteKind, name: str, *, target: str, digest: str, answer: str) -> None:
+        """Record something that is there already, so that it need not be looked for again."""
+        write = self.ledger.intend(self.filing, kind, name, target=target, digest=digest)
+        self.ledger.outcome(self.filing, write, "done", answer)
+
+    def send(
+        self,
+        kind: WriteKind,
+        name: str,
+        call: Callable[[], T],
+        *,
+        target: str,
+        digest: str = "",
+        guard: str = "",
+        answer: Callable[[T], str] = str,
+    ) -> T:
+        """Commit the intent, make the call once, commit its outcome; errors pass on after they are recorded."""
+        write = self.ledger.intend(self.filing, kind, name, target=target, digest=digest, guard=guard)
+        try:
+            result = call()
+        except UnknownOutcomeError as error:
+            self.ledger.outcome(self.filing, write, "unknown", error.message)
+            raise
+        except BridgeError as error:
+            self.ledger.outcome(self.filing, write, "refused", _reason(error))
+            raise
+        self.writes += 1
+        self.ledger.outcome(self.filing, write, "done", answer(result))
+        return result
+
+    def leave(self, kind: WriteKind, target: str, error: BridgeError, *, name: str = "") -> None:
+        """Remember what was not done, and why, and go on; `name` is the write's, where it is not the target."""
+        write = self.recorded(kind, name or target)
+        pending = write is not None and write.state in PENDING
+        state: WriteState = "unknown" if pending or isinstance(error, UnknownOutcomeError) else "refused"
+        self.undone.append(Undone(kind=kind, target=target, state=state, why=_reason(error), hint=error.hint))
+
+    def looks(self, write: Write, *, just_sent: bool = False) -> Iterator[None]:
+        """Yield once for each look for a write whose answer was lost, with growing waits, until the window ends.
+
+        The window counts from the sending (`just_sent`: from now, the call itself may have waited long), so a
+        later run looks once and does not wait again. A clock that was set back does not make it longer.
+        """
+        window = self.plan.settle_seconds
+        age = 0.0 if just_sent else (self.clock.now().astimezone(UTC) - write.at) / timedelta(seconds=1)
+        left = min(window, window - age)
+        wait = 1.0
+        yield
+        while left > 0:
+            pause = min(wait, left)
+            self.emit(FilingEvent(step=_step(write.kind), target=write.target or write.name, state="waiting", detail=f"{left:.0f} s left"))
+            self.clock.sleep(pause)
+            left -= pause
+            wait *= 2
+            yield
+
+
+def _step(kind: WriteKind) -> Literal["issue", "attachment", "remote-link", "ticket"]:
+    if kind == "issue":
+        return "issue"
+    if kind == "attachment":
+        return "attachment"
+    return "remote-link" if kind == "remote-link" else "ticket"
+
+
+def _reason(error: BridgeError) -> str:
+    details = "; ".join(problem.message for problem in error.problems)
+    return f"{error.message}: {details}" if details else error.message
