@@ -50,7 +50,7 @@ wheel: $(VENV)/.dev ## build the wheel, install it into an empty environment and
 	@$(BIN)/python tests/wheel.py
 
 docs: $(VENV)/.dev ## write the pages that are generated (docs/commands.md)
-	@$(BIN)/python -m tests.generate_docs
+	@$(BIN)/python tests/generate_docs.py
 
 bench: $(VENV)/.dev ## start-up benchmark
 	@$(BIN)/python tests/bench/start_up.py

@@ -79,10 +79,10 @@ def window_text(window: Window) -> str:
 
 
 def _open_case(context: Context, requested: tuple[str, ...], investigation: Investigation, given: Mapping[str, str]) -> Case | None:
-    """Return the newest case that asks the same of the same tickets, unless it is filed."""
+    """Return the newest case that asks the same of the same tickets; a filed one too, so that nothing is filed twice."""
     for case in reversed(context.cases.all()):
         same = set(case.requested) == set(requested) and case.investigation == investigation.id and case.given == dict(given)
-        if same and case.state != "filed" and case.investigation_digest == investigation.digest:
+        if same and case.investigation_digest == investigation.digest:
             return case
     return None
 

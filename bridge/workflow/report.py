@@ -1,0 +1,116 @@
+"""From findings to the report: Markdown, Jira wiki markup, HTML, pictures and attachments in the case folder."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bridge import __version__
+from bridge.errors import NotFoundError
+from bridge.model.change import Change
+from bridge.model.investigation import Investigation
+from bridge.reporting.build import Report, build, find_template
+from bridge.reporting.facts import ReportFacts
+from bridge.workflow.codec import write_bytes, write_text
+from bridge.workflow.events import StepDone, StepStarted
+from bridge.workflow.evidence_store import EvidenceStore
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bridge.model.case import Case
+    from bridge.model.finding import Analysis
+    from bridge.workflow.context import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """A rendered report and where it lies."""
+
+    case: Case
+    title: str
+    files: tuple[Path, ...]
+    """report.md, report.html, report.wiki, then pictures and attachments."""
+
+
+def make_report(context: Context, case_id: str, *, template: str | None = None) -> Reported:
+    """Render the case's report. The same case gives the same bytes."""
+    case = context.cases.load(case_id)
+    analysis = context.cases.load_analysis(case_id)
+    investigation = _investigation(context, case)
+    folder = context.cases.folder(case_id)
+    started = time.monotonic()
+    context.emit(StepStarted(source="report", what="rendering"))
+    built = build(
+        facts(context, case, analysis, investigation), find_template(template or investigation.report, context.workspace.root / "templates")
+    )
+    files = _write(folder, built)
+    case = replace(case, state="reported" if case.state in {"open", "investigated"} else case.state)
+    context.cases.save(case)
+    context.emit(StepDone(source="report", what="rendered", detail=f"{len(files)} files", seconds=time.monotonic() - started))
+    return Reported(case=case, title=built.title, files=files)
+
+
+def _investigation(context: Context, case: Case) -> Investigation:
+    """Return the investigation as it is now; a changed text is told, because the case's numbers came from the old one."""
+    investigation = context.catalog.get(case.investigation)
+    if investigation.digest != case.investigation_digest:
+        raise NotFoundError(
+            f"investigation '{case.investigation}' has changed since {case.id} was investigated",
+            where=investigation.folder,
+            hint=f"investigate again: bridge investigate {' '.join(case.requested)} --with {case.investigation}",
+        )
+    return investigation
+
+
+def facts(context: Context, case: Case, analysis: Analysis, investigation: Investigation) -> ReportFacts:
+    """Gather everything that a report is made of."""
+    store = EvidenceStore(context.cases.folder(case.id))
+    evidence = tuple(store.provenances())
+    return ReportFacts(
+        case=case,
+        investigation=investigation,
+        analysis=analysis,
+        evidence=evidence,
+        currency=context.workspace.currency,
+        # When the figures were taken, not when they were rendered: rendering again gives the same bytes.
+        created_at=max((p.started_at for p in evidence), default=case.created_at),
+        bridge_version=__version__,
+        failures=_failures(store, analysis, investigation),
+        changes=_changes(store, investigation, case),
+    )
+
+
+def _failures(store: EvidenceStore, analysis: Analysis, investigation: Investigation) -> tuple[datetime, ...]:
+    """Return the times of the affected accounts' failing events."""
+    if analysis.cohort is None or investigation.cohort is None:
+        return ()
+    _, table = store.table(investigation.cohort.source)
+    affected = {account.account_id for account in analysis.cohort.affected}
+    columns = zip(table["at"].to_pylist(), table["account_id"].to_pylist(), table["failed"].to_pylist(), strict=True)
+    return tuple(sorted(at for at, account, failed in columns if failed and account in affected))
+
+
+def _changes(store: EvidenceStore, investigation: Investigation, case: Case) -> tuple[Change, ...]:
+    """Return the changes of the case's window from the standard view, if the investigation reads it."""
+    name = next((e.name for e in investigation.evidence if getattr(e, "view", None) == "changes"), None)
+    if name is None:
+        return ()
+    _, table = store.table(name)
+    rows = [Change(at=row["at"], kind=row["kind"], name=row["name"], version=row["version"]) for row in table.to_pylist()]
+    return tuple(sorted((c for c in rows if case.window.contains(c.at)), key=lambda c: (c.at, c.kind, c.name)))
+
+
+def _write(folder: Path, built: Report) -> tuple[Path, ...]:
+    files: list[Path] = []
+    for name, text in (("report.md", built.markdown), ("report.html", built.html), ("report.wiki", built.wiki)):
+        write_text(folder / "report" / name, text)
+        files.append(folder / "report" / name)
+    write_text(folder / "report" / "title.txt", built.title + "\n")
+    for part, contents in (("report/pictures", built.pictures), ("attachments", built.attachments)):
+        for name, data in sorted(contents.items()):
+            write_bytes(folder / part / name, data)
+            files.append(folder / part / name)
+    return tuple(files)
