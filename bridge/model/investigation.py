@@ -35,6 +35,7 @@ class SqlEvidence:
     name: str
     kind: Literal["account-events", "table", "view"]
     database: str
+    """The workspace's name of it; empty: the database behind its views."""
     sql: str
     """The text of the .sql file (for a view: `SELECT * FROM <view>`), with `:name` placeholders."""
     file: str
@@ -118,6 +119,8 @@ class Investigation:
     report: str
     folder: str
     digest: str
-    """sha256 over the folder's files: the case says exactly which text ran."""
+    """sha256 over investigation.yaml and the .sql files: the case says exactly which text ran."""
     fails: str = ""
     """What the subject does wrong, as a verb phrase for titles: `come out empty`. Empty: the title uses `observed`."""
+    tests: str = "tests/*.yaml"
+    """Where its tests are, relative to the folder."""

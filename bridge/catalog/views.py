@@ -1,0 +1,79 @@
+"""The workspace's own SQL behind the standard views: one file a view, the file's name is the view's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from bridge.catalog.placeholders import placeholders
+from bridge.catalog.standard_views import missing_view
+from bridge.config.problems import failure
+from bridge.errors import InputError, NotFoundError, Problem
+
+MAX_BYTES: Final = 100_000
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+def load(folder: Path) -> dict[str, str]:
+    """Return the SQL of each view by name; no folder, no views. InputError lists every file that can't be one.
+
+    Only the form is checked here; the guard (`bridge.sql`) decides what may run.
+    """
+    found: list[Problem] = []
+    texts: dict[str, str] = {}
+    paths = sorted(folder.glob("*.sql")) if folder.is_dir() else []
+    for path in paths:
+        shown = f"{folder.name}/{path.name}"
+        if not _NAME.fullmatch(path.stem):
+            hint = "small letters, digits and _, beginning with a letter: views/accounts.sql"
+            found.append(Problem(message=f"'{path.stem}' can't be a view's name", where=shown, hint=hint))
+            continue
+        try:
+            texts[path.stem] = read_sql(path, shown)
+        except InputError as error:
+            found.append(Problem(message=error.message, where=error.where, hint=error.hint))
+            continue
+        found.extend(
+            Problem(
+                message=f"a view takes no parameters, this one has :{name}",
+                where=f"{shown}:{line}",
+                hint="parameters belong into investigations",
+            )
+            for name, line in placeholders(texts[path.stem]).items()
+        )
+    if found:
+        raise failure(f"{folder.name}/", found)
+    return texts
+
+
+def require(names: Iterable[str], views: Mapping[str, str], folder: Path) -> None:
+    """Raise NotFoundError that lists every view of `names` without a file, each with the SELECT to write."""
+    missing = [missing_view(name, folder) for name in dict.fromkeys(names) if name not in views]
+    if len(missing) == 1:
+        raise NotFoundError(missing[0].message, where=missing[0].where, hint=missing[0].hint, problems=tuple(missing))
+    if missing:
+        raise NotFoundError(
+            f"this workspace lacks {len(missing)} views", where=str(folder), hint="see docs/standard-views.md", problems=tuple(missing)
+        )
+
+
+def read_sql(path: Path, shown: str) -> str:
+    """Return the text of a .sql file without a final semicolon; InputError when it is missing, empty, too big or not UTF-8."""
+    try:
+        data = path.read_bytes() if path.stat().st_size <= MAX_BYTES else b""
+    except FileNotFoundError as error:
+        raise NotFoundError(f"no file {shown}", where=shown) from error
+    except OSError as error:
+        raise InputError(f"cannot read {shown}: {error.strerror or error}", where=shown) from error
+    if not data and path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{shown} is larger than {MAX_BYTES:,} bytes", where=shown)
+    try:
+        text = data.decode("utf-8-sig").rstrip().removesuffix(";").rstrip()
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(f"{shown} is not UTF-8", where=f"{shown}:{line}", hint="save it as UTF-8") from error
+    if not text.strip():
+        raise InputError(f"{shown} is empty", where=shown, hint="write one SELECT")
+    return text
