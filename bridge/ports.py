@@ -119,6 +119,10 @@ class LogResult:
     truncated: bool
     problems: tuple[str, ...] = ()
     """Files that vanished or could not be read."""
+    rejects: pa.Table | None = None
+    """Lines that are no events: file, offset, length, reason, raw (the first 1,000 characters)."""
+    templates: pa.Table | None = None
+    """template_id, template of the events in `table`."""
 
 
 class LogSource(Protocol):

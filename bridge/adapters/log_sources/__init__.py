@@ -1,0 +1,1 @@
+"""Log sources: one module a product."""

@@ -1,0 +1,85 @@
+"""Bytes of log files: plain or compressed, in blocks that end with a line."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import importlib
+import lzma
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Final, cast
+
+BLOCK: Final = 8 * 1024 * 1024
+_MAGIC: Final = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"))
+
+
+class ReadError(Exception):
+    """A file can't be read (any more), or not to its end; the text says why and what to do."""
+
+
+def compression(head: bytes) -> str | None:
+    """Tell gzip, bzip2, xz or zstd by a file's first bytes; None is plain."""
+    return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+
+
+def blocks(path: Path, size: int = BLOCK) -> Iterator[tuple[int, bytes]]:
+    r"""Yield (offset, bytes) pieces of whole lines; only the last one may end without `\n`.
+
+    Offsets count uncompressed bytes. ReadError comes after what could be read has been yielded: a file
+    that is cut or damaged inside still gives the lines before the damage.
+    """
+    offset = 0
+    rest: list[bytes] = []
+    failure: ReadError | None = None
+    try:
+        with _opened(path) as stream:
+            while True:
+                try:
+                    piece = stream.read(size)
+                except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+                    failure = ReadError(f"ends early or is damaged: {_why(error)}")
+                    break
+                if not piece:
+                    break
+                cut = piece.rfind(b"\n") + 1
+                if not cut:
+                    rest.append(piece)
+                    continue
+                block = b"".join((*rest, piece[:cut]))
+                yield offset, block
+                offset += len(block)
+                rest = [piece[cut:]] if cut < len(piece) else []
+    except OSError as error:
+        raise ReadError(_why(error)) from error
+    if rest:
+        yield offset, b"".join(rest)
+    if failure is not None:
+        raise failure
+
+
+def _opened(path: Path) -> IO[bytes]:
+    with path.open("rb") as stream:
+        kind = compression(stream.read(6))
+    if kind == "gzip":
+        unpacked: IO[bytes] = cast("Any", gzip.open(path, "rb"))  # noqa: SIM115 - the caller closes it; its type is no IO, though it has all of it
+        return unpacked
+    if kind == "bzip2":
+        return bz2.open(path, "rb")
+    if kind == "xz":
+        return lzma.open(path, "rb")
+    return _zstd(path) if kind == "zstd" else path.open("rb")
+
+
+def _zstd(path: Path) -> IO[bytes]:
+    try:
+        zstandard = importlib.import_module("zstandard")
+    except ImportError as error:
+        raise ReadError("is zstd: install the package zstandard to read it") from error
+    stream: IO[bytes] = zstandard.open(path, "rb")
+    return stream
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

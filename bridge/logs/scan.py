@@ -1,0 +1,383 @@
+"""One file to events: every line is parsed, joined, rejected with a reason, or skipped by its time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from bridge.logs import reading, sniff, time_index
+from bridge.logs.options import SourceOptions
+from bridge.logs.records import (
+    HEADER,
+    MESSAGE_LIMIT,
+    Event,
+    Format,
+    Header,
+    Joined,
+    Mapper,
+    Open,
+    Outcome,
+    Parsed,
+    Rejected,
+    mapper,
+)
+from bridge.logs.store import Rejects, Rows
+from bridge.logs.times import Clockwork
+
+_BOM: Final = b"\xef\xbb\xbf"
+_WIDE_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
+_RAW_KEPT: Final = 1_000
+_OPEN_LINES: Final = 1_000
+_OPEN_CHARACTERS: Final = 1_000_000
+
+Wanted = Sequence[tuple[int, int]]
+"""Sorted, disjoint [start, end) in microseconds."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What became of each line of a file: lines = parsed + joined + rejected + skipped."""
+
+    lines: int = 0
+    parsed: int = 0
+    joined: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    """Not decoded: their time lies outside what was asked for."""
+    repaired: int = 0
+    """Parsed or joined although some bytes were wrong: invalid UTF-8, NUL, text behind the record."""
+    events: int = 0
+    """All events of the parsed lines, in the window or not."""
+
+    def add(self, other: Tally) -> None:
+        """Add another file's figures."""
+        for name in Tally.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileReport:
+    """What one file gave."""
+
+    name: str
+    format: str
+    tally: Tally
+    first: int | None = None
+    """Earliest and latest event that was decoded, in microseconds."""
+    last: int | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Held:
+    """A record whose lines are still coming."""
+
+    outcome: Outcome
+    offset: int
+    lines: list[tuple[int, int, str]]
+    """(offset, length, head of the text) of its line and of the joined ones."""
+    extra: list[str] = field(default_factory=list)
+    extra_size: int = 0
+
+
+def scan_file(
+    path: Path,
+    name: str,
+    options: SourceOptions,
+    *,
+    keep: Callable[[Event], bool],
+    rows: Rows,
+    rejects: Rejects,
+    wanted: Wanted | None = None,
+    pieces: Iterable[tuple[int, bytes]] | None = None,
+) -> FileReport:
+    """Read a file (or only these pieces of it) into `rows` and `rejects`; `wanted` None decodes every line.
+
+    With `wanted`, lines whose time lies outside are counted as skipped without decoding them. A file that
+    is damaged inside gives its lines up to there and a problem; one that can't be opened only the problem.
+    """
+    tally = Tally()
+    problems: list[str] = []
+    scanner: _Scanner | None = None
+    index = len(rows.files)
+    rows.files.append(name)
+    try:
+        for offset, block in pieces if pieces is not None else _blocks(path):
+            if scanner is None:
+                scanner = _scanner(path, name, options, block, keep, rows, index, rejects, tally)
+            _feed(scanner, block, offset, wanted, options)
+    except reading.ReadError as error:
+        problems.append(f"{name}: {error}")
+    if scanner is None:
+        return FileReport(name=name, format=options.format or "", tally=tally, problems=tuple(problems))
+    scanner.close()
+    problems.extend(scanner.complaints())
+    return FileReport(name=name, format=scanner.form.name, tally=tally, first=scanner.first, last=scanner.last, problems=tuple(problems))
+
+
+def _blocks(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the blocks of a file without its byte order mark."""
+    for offset, block in reading.blocks(path):
+        if offset == 0 and block.startswith(_WIDE_BOMS):
+            raise reading.ReadError("is UTF-16: convert it to UTF-8")
+        if offset == 0 and block.startswith(_BOM):
+            yield len(_BOM), block[len(_BOM) :]
+        else:
+            yield offset, block
+
+
+def _scanner(
+    path: Path,
+    name: str,
+    options: SourceOptions,
+    block: bytes,
+    keep: Callable[[Event], bool],
+    rows: Rows,
+    index: int,
+    rejects: Rejects,
+    tally: Tally,
+) -> _Scanner:
+    clockwork = clockwork_of(path, options)
+    kind = options.format or sniff.sniff(block).name
+    form = sniff.make(kind, options, clockwork)
+    locator = sniff.locator(kind, options, block)
+    return _Scanner(
+        name=name,
+        index=index,
+        form=form,
+        mapper=mapper(options, form, clockwork),
+        locator=locator,
+        keep=keep,
+        rows=rows,
+        rejects=rejects,
+        tally=tally,
+    )
+
+
+def clockwork_of(path: Path, options: SourceOptions) -> Clockwork:
+    """Return what is declared about the times of a file; a year that is missing comes from its modification time."""
+    try:
+        latest = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+    except OSError:
+        latest = None
+    return Clockwork(zone=options.zone, year=options.year, latest=latest)
+
+
+def _feed(scanner: _Scanner, block: bytes, offset: int, wanted: Wanted | None, options: SourceOptions) -> None:
+    starts = time_index.line_starts(block)
+    scanner.tally.lines += len(starts)
+    if wanted is None or scanner.locator is None or _has_open_quotes(scanner.form, block, starts):
+        position = 0
+        for raw in block.split(b"\n")[: len(starts)]:
+            scanner.line(raw, offset + position)
+            position += len(raw) + 1
+        return
+    times = time_index.line_times(block, starts, scanner.locator, options.zone)
+    mask = time_index.candidates(times, wanted)
+    if scanner.form.name == "text":
+        _follow_heads(mask, block, starts, times, initial=not scanner.skipping)
+    if scanner.fresh:
+        mask[0] = True  # a header, or what sniffing needs to see
+    ends = np.append(starts[1:], len(block))
+    chosen = np.flatnonzero(mask)
+    scanner.tally.skipped += len(starts) - len(chosen)
+    previous = -1
+    for number, start, end in zip(chosen.tolist(), starts[chosen].tolist(), ends[chosen].tolist(), strict=True):
+        if number != previous + 1:
+            scanner.skip()
+        scanner.line(block[start:end].removesuffix(b"\n"), offset + start)
+        previous = number
+    if previous != len(starts) - 1:
+        scanner.skip()
+
+
+def _has_open_quotes(form: Format, block: bytes, starts: time_index.Ints) -> bool:
+    """Tell whether a csv block holds a value that goes over lines: then a line's first bytes prove nothing."""
+    if form.name != "csv":
+        return False
+    quotes = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord('"'))
+    counts = np.bincount(np.searchsorted(starts, quotes, side="right") - 1, minlength=len(starts))
+    return bool((counts % 2).any())
+
+
+def _follow_heads(mask: time_index.Mask, block: bytes, starts: time_index.Ints, times: time_index.Ints, *, initial: bool) -> None:
+    """Give indented lines without a time the choice of the line they follow: they belong to it."""
+    first = np.frombuffer(block, dtype=np.uint8)[starts]
+    follows = (times == time_index.UNKNOWN) & ((first == ord(" ")) | (first == ord("\t")))
+    heads = np.maximum.accumulate(np.where(follows, -1, np.arange(len(starts))))
+    mask[follows] = np.where(heads >= 0, mask[heads], initial)[follows]
+
+
+class _Scanner:
+    """The state of one file's scan: the event whose lines are still coming, and what came before."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        index: int,
+        form: Format,
+        mapper: Mapper,
+        locator: time_index.Locator | None,
+        keep: Callable[[Event], bool],
+        rows: Rows,
+        rejects: Rejects,
+        tally: Tally,
+    ) -> None:
+        self.name, self.index, self.form, self.mapper, self.locator = name, index, form, mapper, locator
+        self.keep, self.rows, self.rejects, self.tally = keep, rows, rejects, tally
+        self.first: int | None = None
+        self.last: int | None = None
+        self.skipping = False
+        self.fresh = True
+        self.rejecting = False
+        self.held: _Held | None = None
+        self.open: _Held | None = None
+        self.reasons: dict[str, int] = {}
+
+    def line(self, raw: bytes, offset: int) -> None:
+        """Take the next line, without its end."""
+        self.fresh = False
+        text = self._decoded(raw)
+        place = (offset, len(raw), text[:_RAW_KEPT])
+        if self.open is not None:
+            if self._continue_open(text, place):
+                return
+        elif not text or text.isspace():
+            self._join("", place, blank=True)
+            return
+        outcome = self.form.decode(text)
+        if type(outcome) is dict or isinstance(outcome, Parsed):
+            self._flush()
+            self.held, self.skipping = _Held(outcome=outcome, offset=offset, lines=[place]), False
+        elif isinstance(outcome, Joined):
+            self._join(text, place)
+        elif isinstance(outcome, Open):
+            self._flush()
+            self.open = _Held(outcome=outcome, offset=offset, lines=[place], extra=[text], extra_size=len(text))
+        elif isinstance(outcome, Header):
+            self._flush()
+            self.tally.parsed += 1
+        elif isinstance(outcome, Rejected):
+            self._flush()
+            self._reject([place], outcome.reason)
+
+    def skip(self) -> None:
+        """Note that lines in between were not decoded."""
+        self._flush()
+        self._give_up()
+        self.skipping, self.rejecting = True, False
+
+    def close(self) -> None:
+        """Finish the last event."""
+        self._flush()
+        self._give_up()
+
+    def complaints(self) -> list[str]:
+        """Return a text when most of what was decoded was rejected: then the format or zone is wrong, not the lines."""
+        decoded = self.tally.parsed + self.tally.joined + self.tally.rejected
+        if self.tally.rejected * 2 <= decoded:
+            return []
+        reason, count = max(self.reasons.items(), key=lambda item: item[1])
+        return [f"{self.name}: {self.tally.rejected} of {decoded} lines rejected (read as {self.form.name}), {count} of them: {reason}"]
+
+    def _decoded(self, raw: bytes) -> str:
+        if raw.endswith(b"\r"):
+            raw = raw[:-1]
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            text = raw.decode("utf-8", "replace")
+            self.tally.repaired += 1
+        if "\0" in text:
+            text = text.replace("\0", "")
+            self.tally.repaired += 1
+        return text
+
+    def _continue_open(self, text: str, place: tuple[int, int, str]) -> bool:
+        """Add the line to the open record; False: the line is a record of its own and the open one is given up."""
+        held = self.open
+        if held is None or self.form.restarts(text):
+            self._give_up()
+            return False
+        held.lines.append(place)
+        held.extra.append(text)
+        held.extra_size += len(text)
+        outcome = self.form.decode("\n".join(held.extra))
+        if isinstance(outcome, Open):
+            if len(held.lines) >= _OPEN_LINES or held.extra_size >= _OPEN_CHARACTERS:
+                self._give_up()
+            return True
+        self.open = None
+        if type(outcome) is dict or isinstance(outcome, Parsed):
+            self.held, self.skipping = _Held(outcome=outcome, offset=held.offset, lines=held.lines), False
+        elif outcome is HEADER:
+            self.tally.parsed += 1
+            self.tally.joined += len(held.lines) - 1
+        else:
+            self._reject(held.lines, outcome.reason if isinstance(outcome, Rejected) else "no record")
+        return True
+
+    def _give_up(self) -> None:
+        held, self.open = self.open, None
+        if held is not None and isinstance(held.outcome, Open):
+            self._reject(held.lines, held.outcome.reason)
+
+    def _join(self, text: str, place: tuple[int, int, str], *, blank: bool = False) -> None:
+        if self.held is not None:
+            self.held.lines.append(place)
+            if self.held.extra_size <= MESSAGE_LIMIT:
+                self.held.extra.append(text)
+                self.held.extra_size += len(text) + 1
+        elif self.skipping:
+            self.tally.skipped += 1
+        elif blank:
+            self.tally.joined += 1
+        else:
+            self._reject([place], "goes on a rejected line" if self.rejecting else "goes on an event, and none is before it")
+
+    def _flush(self) -> None:
+        held, self.held = self.held, None
+        if held is None:
+            return
+        records = held.outcome.records if isinstance(held.outcome, Parsed) else (held.outcome,)
+        unread = held.outcome.unread if isinstance(held.outcome, Parsed) else ""
+        extra = "\n".join(held.extra).rstrip()
+        events: list[Event] = []
+        reason = ""
+        for number, record in enumerate(records):
+            last = number == len(records) - 1
+            made = self.mapper.event(record, held.offset, extra if last else "", unread if last else "")  # type: ignore[arg-type]
+            if isinstance(made, Event):
+                events.append(made)
+            else:
+                reason = reason or made.reason
+        if reason:
+            self._reject(held.lines, reason)
+            return
+        self.skipping = self.rejecting = False
+        self.tally.parsed += 1
+        self.tally.joined += len(held.lines) - 1
+        self.tally.repaired += isinstance(held.outcome, Parsed)
+        self.tally.events += len(events)
+        for event in events:
+            self.first = event.at if self.first is None else min(self.first, event.at)
+            self.last = event.at if self.last is None else max(self.last, event.at)
+            if self.keep(event):
+                self.rows.add(event, self.index)
+
+    def _reject(self, lines: list[tuple[int, int, str]], reason: str) -> None:
+        self.skipping, self.rejecting = False, True
+        self.tally.rejected += len(lines)
+        self.reasons[reason] = self.reasons.get(reason, 0) + len(lines)
+        for number, (offset, length, raw) in enumerate(lines):
+            self.rejects.file.append(self.name)
+            self.rejects.offset.append(offset)
+            self.rejects.length.append(length)
+            self.rejects.reason.append(reason if number == 0 else f"{reason} (line {number + 1} of the same record)")
+            self.rejects.raw.append(raw)

@@ -1,0 +1,105 @@
+"""Which format a file has, by trying each on its first lines; and where its lines carry their time."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Final
+
+from bridge.logs.formats.access import access
+from bridge.logs.formats.delimited import delimited
+from bridge.logs.formats.json_lines import json_lines
+from bridge.logs.formats.logfmt import logfmt
+from bridge.logs.formats.plain import plain
+from bridge.logs.formats.syslog import syslog
+from bridge.logs.options import SourceOptions
+from bridge.logs.records import Format, Header, Parsed, usual_names
+from bridge.logs.time_index import Locator
+from bridge.logs.times import Clockwork
+
+_SAMPLE: Final = 200
+_SAMPLE_BYTES: Final = 1_000_000
+_ORDER: Final = ("json", "nginx", "syslog", "logfmt", "csv", "text")
+"""From the strictest to the laxest: the first of equal shares wins."""
+_ENOUGH_COLUMNS: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sniffed:
+    """What the first lines look like."""
+
+    name: str
+    shares: dict[str, float]
+    """For each format the share of sampled lines that it reads as events."""
+    lines: int
+
+
+def make(kind: str, options: SourceOptions, clockwork: Clockwork) -> Format:
+    """Return the format of that name for one file."""
+    if kind == "json":
+        return json_lines()
+    if kind == "logfmt":
+        return logfmt()
+    if kind == "nginx":
+        return access(clockwork)
+    if kind == "syslog":
+        return syslog(clockwork)
+    if kind == "csv":
+        return delimited(columns=options.columns, delimiter=options.delimiter, json_column=options.json_column, clockwork=clockwork)
+    return plain(clockwork)
+
+
+def sniff(block: bytes) -> Sniffed:
+    """Return the format that reads most of the first lines; `text` when none reads any."""
+    lines = [line.rstrip("\r").replace("\0", "") for line in block[:_SAMPLE_BYTES].decode("utf-8", "replace").split("\n")[:_SAMPLE]]
+    lines = [line for line in lines if line.strip()]
+    shares = {kind: _share(kind, lines) for kind in _ORDER}
+    best = max(_ORDER, key=lambda kind: shares[kind])
+    return Sniffed(name=best if shares[best] else "text", shares=shares, lines=len(lines))
+
+
+def _share(kind: str, lines: list[str]) -> float:
+    # Only the shape is judged: what zone or year the times have is said in bridge.yaml.
+    form = make(kind, SourceOptions(paths=()), Clockwork(zone=UTC, year=2000))
+    good = sum(_reads(kind, form, line) for line in lines)
+    return good / len(lines) if lines else 0.0
+
+
+def _reads(kind: str, form: Format, line: str) -> bool:
+    outcome = form.decode(line)
+    if kind == "logfmt" and isinstance(outcome, dict):
+        return any(name in outcome for name in usual_names("at"))
+    if kind == "csv":
+        if isinstance(outcome, Header):
+            return line.count(",") >= _ENOUGH_COLUMNS - 1 and any(name in line.split(",") for name in usual_names("at"))
+        return isinstance(outcome, dict) and len(outcome) >= _ENOUGH_COLUMNS and any(name in outcome for name in usual_names("at"))
+    if kind == "syslog" and isinstance(outcome, dict):
+        return "app" in outcome
+    return isinstance(outcome, dict | Parsed)
+
+
+def locator(kind: str, options: SourceOptions, block: bytes) -> Locator | None:
+    """Return where this file's lines carry their time; None: nowhere fixed, so every line is decoded."""
+    if kind in {"text", "nginx"}:
+        return Locator(kind="start" if kind == "text" else "bracket")
+    ref = options.fields.get("at")
+    names = ref.names if ref else usual_names("at")
+    if (ref and ref.pattern) or kind == "syslog":
+        return None
+    sample = block[:_SAMPLE_BYTES]
+    if kind == "csv":
+        header = [name.strip('" \r') for name in sample.split(b"\n", 1)[0].decode("utf-8", "replace").split(options.delimiter)]
+        columns = list(options.columns) or header
+        first = next((name for name in names if name in columns), None)
+        return Locator(kind="start") if first is not None and columns[0] == first else None
+    counts = {name: len(re.findall(_needle(kind, name), sample)) for name in names}
+    best = max(names, key=lambda name: counts[name])
+    if not counts[best]:
+        return None
+    return Locator(kind="key", key=best, keys_before=tuple(names[: names.index(best)]), json=kind == "json")
+
+
+def _needle(kind: str, name: str) -> bytes:
+    quoted = re.escape(name.encode())
+    return rb'"' + quoted + rb'"\s*:' if kind == "json" else rb"(?<![^\s])" + quoted + rb"="

@@ -1,0 +1,104 @@
+"""The events table and the rejects table: their columns, how rows are gathered, and how DuckDB gets them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from bridge.logs.records import Event
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def events_schema() -> pa.Schema:
+    """Return the schema of log events; times are UTC, `offset` counts (uncompressed) bytes of `file`."""
+    return pa.schema(
+        [
+            pa.field("at", pa.timestamp("us", tz="UTC"), nullable=False),
+            pa.field("level", pa.string(), nullable=False),
+            pa.field("service", pa.string(), nullable=False),
+            pa.field("account_id", pa.string()),
+            pa.field("trace_id", pa.string()),
+            pa.field("message", pa.string(), nullable=False),
+            pa.field("template_id", pa.string(), nullable=False),
+            pa.field("attributes", pa.string(), nullable=False),
+            pa.field("file", pa.string(), nullable=False),
+            pa.field("offset", pa.int64(), nullable=False),
+        ]
+    )
+
+
+def rejects_schema() -> pa.Schema:
+    """Return the schema of rejected lines: where each stood, why it is no event, and how it begins."""
+    return pa.schema(
+        [
+            pa.field("file", pa.string(), nullable=False),
+            pa.field("offset", pa.int64(), nullable=False),
+            pa.field("length", pa.int64(), nullable=False),
+            pa.field("reason", pa.string(), nullable=False),
+            pa.field("raw", pa.string(), nullable=False),
+        ]
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Rows:
+    """Events being gathered, column by column; the one mutable thing a scan writes to."""
+
+    files: list[str] = field(default_factory=list)
+    at: list[int] = field(default_factory=list)
+    level: list[str] = field(default_factory=list)
+    service: list[str] = field(default_factory=list)
+    account_id: list[str | None] = field(default_factory=list)
+    trace_id: list[str | None] = field(default_factory=list)
+    message: list[str] = field(default_factory=list)
+    attributes: list[str] = field(default_factory=list)
+    file: list[int] = field(default_factory=list)
+    offset: list[int] = field(default_factory=list)
+
+    def add(self, event: Event, file: int) -> None:
+        """Add one event of the file with that index in `files`."""
+        self.at.append(event.at)
+        self.level.append(event.level)
+        self.service.append(event.service)
+        self.account_id.append(event.account_id)
+        self.trace_id.append(event.trace_id)
+        self.message.append(event.message)
+        self.attributes.append(event.attributes)
+        self.file.append(file)
+        self.offset.append(event.offset)
+
+    def order(self) -> Any:
+        """Return the row numbers in time order, equal times by file and offset."""
+        return np.lexsort((np.array(self.offset, dtype=np.int64), np.array(self.file, dtype=np.int64), np.array(self.at, dtype=np.int64)))
+
+
+@dataclass(slots=True, kw_only=True)
+class Rejects:
+    """Rejected lines being gathered."""
+
+    file: list[str] = field(default_factory=list)
+    offset: list[int] = field(default_factory=list)
+    length: list[int] = field(default_factory=list)
+    reason: list[str] = field(default_factory=list)
+    raw: list[str] = field(default_factory=list)
+
+    def table(self) -> pa.Table:
+        """Return them in the order in which they were read."""
+        columns = {"file": self.file, "offset": self.offset, "length": self.length, "reason": self.reason, "raw": self.raw}
+        return pa.table(columns, schema=rejects_schema())
+
+
+def load(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    """Create the table `name` in DuckDB from a table, so that evidence can be joined with SQL."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    view = f"arrow_{abs(hash(name)):x}"
+    connection.register(view, table)
+    try:
+        connection.execute(f"CREATE OR REPLACE TABLE {quoted} AS SELECT * FROM {view}")  # noqa: S608 - both names are ours or quoted
+    finally:
+        connection.unregister(view)
