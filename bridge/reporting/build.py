@@ -1,0 +1,89 @@
+"""From facts and a template to the report in every format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.reporting import attachments, charts, context, html, markdown, parse, template, views, wiki
+from bridge.reporting import facts as fact
+from bridge.reporting.charts import Chart
+from bridge.reporting.facts import ReportFacts
+from bridge.reporting.nodes import Document
+from bridge.reporting.template import find_template, list_templates
+
+__all__ = ["Report", "build", "find_template", "list_templates"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The report, ready to be written into the case folder and filed."""
+
+    title: str
+    """One line of at most 100 characters: the issue's summary."""
+    document: Document
+    markdown: str
+    wiki: str
+    """At most 32,767 characters; without the title, which is the issue's summary."""
+    wiki_cut: bool
+    """True when sections did not fit: report.html has them all."""
+    html: str
+    pictures: Mapping[str, bytes]
+    """SVG files by name, for report/pictures/."""
+    attachments: Mapping[str, bytes]
+    """Files for the tracker by name: affected.csv, method.json, report.html and the pictures."""
+    source: str
+    """The Markdown as the template wrote it, for the gates."""
+    quoted: tuple[str, ...]
+    """Words in the report that are not ours: subjects, names, log templates."""
+    personal: tuple[str, ...]
+    """Exact values that must not be in it: the people's names and addresses of its tickets."""
+
+
+def build(facts: ReportFacts, path: Path) -> Report:
+    """Render the template at `path` with the facts; InputError names the template's line. Same facts, same bytes."""
+    pictures = {chart.name: chart for chart in _charts(facts)}
+    source = template.render(path, context.values(facts), context.functions(facts, pictures))
+    live = parse.Allowed(
+        urls=frozenset(ticket.url for ticket in facts.case.tickets),
+        pictures=frozenset(f"pictures/{name}" for name in pictures),
+    )
+    document = parse.parse(source, live)
+    title = views.title(facts)
+    made_by = f"Case {facts.case.id}, written by bridge {facts.bridge_version}."
+    page = html.render(document, title=title, pictures={f"pictures/{name}": chart for name, chart in pictures.items()}, made_by=made_by)
+    text, cut = wiki.fit(document)
+    files = {name: charts.standalone(chart) for name, chart in pictures.items()}
+    return Report(
+        title=title,
+        document=document,
+        markdown=markdown.render(document),
+        wiki=text,
+        wiki_cut=cut,
+        html=page,
+        pictures=files,
+        attachments=_attachments(facts, page) | files,
+        source=source,
+        quoted=fact.quoted(facts),
+        personal=fact.personal_values(facts.case.tickets),
+    )
+
+
+def _charts(facts: ReportFacts) -> list[Chart]:
+    analysis = facts.analysis
+    subject = facts.investigation.subject or facts.investigation.id
+    found: list[Chart | None] = []
+    if analysis.impact is not None:
+        named = analysis.onset.change if analysis.onset else None
+        found.append(charts.timeline(analysis.impact.days, facts.changes, subject, named))
+    found.append(charts.heat_map(facts.failures, facts.case.window, subject))
+    return [chart for chart in found if chart is not None]
+
+
+def _attachments(facts: ReportFacts, page: str) -> dict[str, bytes]:
+    files = {"method.json": attachments.method_json(facts), "report.html": page.encode()}
+    cohort = facts.analysis.cohort
+    if cohort is not None and cohort.affected:
+        files["affected.csv"] = attachments.affected_csv(cohort.affected)
+    return files

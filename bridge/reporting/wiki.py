@@ -1,0 +1,232 @@
+r"""Nodes to Jira wiki markup. Every character of a text is escaped here, so nothing in the data becomes live.
+
+Punctuation that starts markup gets a backslash, as Atlassian's notation guide describes. Where a backslash
+means something else (a backslash itself, `h1.` and `bq.` at a line's start, `https:`) the character is
+written as a numeric reference, which Jira shows as the character. Code blocks know no escape: a block that
+would end early has its token broken visibly.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bridge.reporting.nodes import (
+    Block,
+    Break,
+    Bullets,
+    Cell,
+    Code,
+    CodeBlock,
+    Document,
+    Emphasis,
+    Heading,
+    Image,
+    Inline,
+    Link,
+    Paragraph,
+    Quote,
+    Rule,
+    Strong,
+    Table,
+    Text,
+    plain,
+)
+
+LIMIT = 32_767
+"""Characters of a Jira description, counted in UTF-16 units as Java does."""
+_CUT_NOTE = "The rest does not fit here: the whole report is attached as report.html."
+
+_ALWAYS = frozenset("{}[]|!^~#")
+_BETWEEN_WORDS = frozenset("*_+-?")
+"""Harmless between two letters or digits, markup everywhere else."""
+_ISSUE_KEY = re.compile(r"\b([A-Z][A-Z0-9_]+)-(?=\d)")
+_LINE_START = re.compile(r"^(\s*)(h[1-6]|bq)\.")
+_SCHEME = re.compile(r"(?i)\b([a-z][a-z0-9+.]*)(?::(?=//|\\\\)|(?<=mailto):)")
+_EMOTICON = re.compile(r"([:;])(?=-?[()PDp](?![A-Za-z0-9]))")
+_ICON = re.compile(r"\((?=(?:[!?/xyni+*-]|\\[-!?+*]|on|off|\\\*[rgby]|flag|flagoff)\))")
+_REFERENCE = re.compile(r"&(?=#?\w+;)")
+
+
+def render(document: Document) -> str:
+    """Return the body as wiki markup; the title (a level 1 heading) is the issue's summary and left out."""
+    return "\n\n".join(_block(block) for block in _body(document)) + "\n"
+
+
+def fit(document: Document, limit: int = LIMIT) -> tuple[str, bool]:
+    """Return the markup within `limit` UTF-16 units and whether sections were cut.
+
+    Whole sections (level 2 headings) are kept from the start; a line then says where the rest is. A first
+    section that is too long by itself is cut at a block, and at last inside a text.
+    """
+    whole = render(document)
+    if length(whole) <= limit:
+        return whole, False
+    note = f"\n\n{escape(_CUT_NOTE)}\n"
+    room = limit - length(note)
+    kept = ""
+    for part in _sections(document):
+        text = "\n\n".join(_block(block) for block in part)
+        longer = f"{kept}\n\n{text}" if kept else text
+        if length(longer) > room:
+            if not kept:
+                kept = _fill(part, room)
+            break
+        kept = longer
+    return kept + note, True
+
+
+def length(text: str) -> int:
+    """Count as Java does: a character beyond the basic plane is two."""
+    return len(text) + sum(char > "\uffff" for char in text)
+
+
+def _body(document: Document) -> tuple[Block, ...]:
+    return tuple(block for block in document.children if not (isinstance(block, Heading) and block.level == 1))
+
+
+def _sections(document: Document) -> list[tuple[Block, ...]]:
+    parts: list[list[Block]] = [[]]
+    for block in _body(document):
+        if isinstance(block, Heading) and block.level == 2 and parts[-1]:  # noqa: PLR2004  # sections start at level 2
+            parts.append([])
+        parts[-1].append(block)
+    return [tuple(part) for part in parts]
+
+
+def _fill(blocks: tuple[Block, ...], room: int) -> str:
+    kept = ""
+    for block in blocks:
+        longer = f"{kept}\n\n{_block(block)}" if kept else _block(block)
+        if length(longer) > room:
+            break
+        kept = longer
+    return kept or escape("The report begins with more text than fits here.")
+
+
+def _block(block: Block, prefix: str = "") -> str:  # noqa: PLR0911  # one return for each kind of node
+    match block:
+        case Heading(level=level, children=children):
+            return f"h{level}. {_line(children)}"
+        case Paragraph(children=children):
+            return _line(children)
+        case Bullets():
+            return _bullets(block, prefix)
+        case Table(head=head, rows=rows):
+            lines = ["||" + "||".join(_cell(cell) for cell in head) + "||"]
+            return "\n".join(lines + ["|" + "|".join(_cell(cell) for cell in row) + "|" for row in rows])
+        case CodeBlock():
+            return _code_block(block)
+        case Quote(children=children):
+            return "{quote}\n" + "\n\n".join(_block(child) for child in children) + "\n{quote}"
+        case Rule():
+            return "----"
+
+
+def _bullets(block: Bullets, prefix: str) -> str:
+    marker = prefix + ("*" if block.start is None else "#")
+    lines = []
+    for item in block.items:
+        first = True
+        for child in item:
+            if isinstance(child, Bullets):
+                lines.append(_bullets(child, marker))
+            elif first:
+                lines.append(f"{marker} {_block(child)}")
+            else:
+                lines.append(_block(child))
+            first = False
+        if not item:
+            lines.append(f"{marker} -")
+    return "\n".join(lines)
+
+
+def _code_block(block: CodeBlock) -> str:
+    """Choose the fence that the text does not hold; when it holds both, one token gets a blank."""
+    text = block.text
+    if "{code" not in text.lower():
+        language = f":{block.language}" if block.language in {"sql", "json", "python", "bash", "xml", "yaml"} else ""
+        if language:
+            return f"{{code{language}}}\n{text}\n{{code}}"
+    if "{noformat" in text.lower():
+        text = re.sub(r"(?i)\{(?=noformat)", "{ ", text)
+    return f"{{noformat}}\n{text}\n{{noformat}}"
+
+
+def _cell(cell: Cell) -> str:
+    return _line(cell, table=True) or " "
+
+
+def _line(children: tuple[Inline, ...], *, table: bool = False) -> str:
+    parts: list[str] = []
+    for index, child in enumerate(children):
+        before = parts[-1][-1:] if parts and parts[-1] else ""
+        after = plain(children[index + 1 : index + 2])[:1]
+        parts.append(_inline(child, table=table, start=not parts or before == "\n", glued=before.isalnum() or after.isalnum()))
+    return "".join(parts).strip(" ")
+
+
+def _inline(child: Inline, *, table: bool, start: bool, glued: bool) -> str:  # noqa: PLR0911  # one return for each kind of node
+    match child:
+        case Text(text=text):
+            return escape(text, line_start=start)
+        case Code(text=text):
+            inside = escape(text.strip())
+            if not inside:
+                return ""
+            return f"{{{{{inside}}}}}"
+        case Break():
+            return " " if table else "\n"
+        case Strong(children=below):
+            return _marked("*", below, table=table, glued=glued)
+        case Emphasis(children=below):
+            return _marked("_", below, table=table, glued=glued)
+        case Link(url=url, children=below):
+            words = _line(below, table=table).replace("\n", " ")
+            # `allowed` refuses bars and braces in an address; brackets would end the link.
+            target = url.replace("[", "%5B").replace("]", "%5D")
+            return f"[{words}|{target}]" if words else f"[{target}]"
+        case Image(source=source, alt=alt, caption=caption):
+            name = source.rsplit("/", 1)[-1]
+            return escape(
+                f"Picture {name} (attached): {caption}. {alt}" if caption else f"Picture {name} (attached): {alt}", line_start=start
+            )
+
+
+def _marked(mark: str, children: tuple[Inline, ...], *, table: bool, glued: bool) -> str:
+    """Return bold or italic words; braces around the mark let it stand inside a word."""
+    words = _line(children, table=table)
+    if not words:
+        return ""
+    return f"{{{mark}}}{words}{{{mark}}}" if glued else f"{mark}{words}{mark}"
+
+
+def escape(text: str, *, line_start: bool = False) -> str:
+    """Return `text` as words: `{panel}`, `[~admin]`, `!x.png!`, issue keys, addresses and smileys stay text."""
+    text = _REFERENCE.sub("&amp;", text)
+    parts = [_char(text, index) for index in range(len(text))]
+    escaped = "".join(parts)
+    escaped = _ISSUE_KEY.sub(r"\1\\-", escaped)
+    escaped = _SCHEME.sub(lambda match: match[0][:-1] + "&#58;", escaped)
+    escaped = _EMOTICON.sub(lambda match: f"&#{ord(match[1])};", escaped)
+    escaped = _ICON.sub(r"\\(", escaped)
+    if line_start:
+        escaped = _LINE_START.sub(r"\1\2&#46;", escaped)
+    return escaped.replace("\n", " ")
+
+
+def _char(text: str, index: int) -> str:
+    char = text[index]
+    if char in _ALWAYS:
+        return f"\\{char}"
+    before, after = text[index - 1 : index], text[index + 1 : index + 2]
+    if char in _BETWEEN_WORDS:
+        if char == "?" and "?" not in {before, after}:
+            return char
+        return char if _word(before) and _word(after) else f"\\{char}"
+    if char == "\\":
+        return char if _word(after) else "&#92;"
+    return char
+
+
+def _word(char: str) -> bool:
+    return char.isalnum()
