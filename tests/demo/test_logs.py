@@ -12,11 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from bridge.adapters.log_sources.files import open_source
+from bridge.config.workspace import load
 from bridge.demo.company import build
 from bridge.demo.exports import FAILING
 from bridge.demo.log_lines import SERVICES
 from bridge.demo.logs import write_logs
 from bridge.demo.truth import DEFAULT_TRUTH, random_truth
+from bridge.demo.workspace import write_workspace
+from bridge.plugins import AdapterOptions
+from bridge.ports import LogRequest
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +132,18 @@ def test_gzip_says_neither_name_nor_time(logs: tuple[Path, dict[str, int]]) -> N
         head = path.read_bytes()[:10]
         assert head[:4] == b"\x1f\x8b\x08\x00"
         assert head[4:8] == b"\0\0\0\0"
+
+
+def test_the_log_source_reads_every_line(tmp_path: Path) -> None:
+    made = write_workspace(tmp_path, DEFAULT_TRUTH, sandbox_url="http://127.0.0.1:8765", log_megabytes=1)
+    settings = load(tmp_path)
+    config = settings.logs["app"]
+    options = AdapterOptions(
+        name="app", values=config.values, root=tmp_path, where=config.where, secret=lambda key: key, now=lambda: DEFAULT_TRUTH.as_of
+    )
+    result = open_source(options).select(LogRequest(window=DEFAULT_TRUTH.window))
+    assert (result.counts["lines"], result.counts["rejected"], result.problems) == (made.log_lines, 0, ())
+    pending = [row for row in result.table.to_pylist() if "generation=pending" in row["message"]]
+    assert len({row["template_id"] for row in pending}) == 1
+    assert len({row["trace_id"] for row in pending}) == len(pending) == 168
+    assert all(120 <= row["at"].hour * 60 + row["at"].minute < 136 and row["account_id"] for row in pending)

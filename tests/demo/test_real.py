@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.adapters.log_sources.files import FileLogs, open_source
 from bridge.catalog import views
 from bridge.catalog.standard_views import missing_columns
 from bridge.config.workspace import load
@@ -14,6 +15,9 @@ from bridge.demo import real
 from bridge.demo.embedded_postgres import running
 from bridge.errors import NotFoundError
 from bridge.logs.options import parse_sources
+from bridge.model.window import Window
+from bridge.plugins import AdapterOptions
+from bridge.ports import LogRequest
 from bridge.sandbox.seed import from_json
 
 
@@ -50,6 +54,26 @@ def test_workspace(tmp_path: Path) -> None:
     [source] = parse_sources(settings.logs["app"].values, "bridge.yaml")
     assert [Path(path).parent for path in source.paths] == [logs] * 4
     assert not list(made.folder.rglob("*.gz"))
+    config = settings.logs["app"]
+    options = AdapterOptions(
+        name="app", values=config.values, root=made.folder, where=config.where, secret=lambda key: key, now=lambda: real.AS_OF
+    )
+    before, after = (errors(open_source(options), window) for window in (real.BASELINE, real.WINDOW))
+    new = {key: count for key, count in after.items() if key not in before}
+    assert new
+    assert max(new, key=lambda key: new[key]) == max(after, key=lambda key: after[key])
+
+
+def errors(source: FileLogs, window: Window) -> dict[tuple[str, str], int]:
+    """Traces with each error template, by service and template; every line of the recording has to be understood."""
+    result = source.select(LogRequest(window=window))
+    assert result.counts["rejected"] == 0
+    assert result.table.num_rows > 2000
+    traces: dict[tuple[str, str], set[str]] = {}
+    for row in result.table.to_pylist():
+        if row["level"] == "ERROR":
+            traces.setdefault((row["service"], row["template_id"]), set()).add(row["trace_id"])
+    return {key: len(found) for key, found in traces.items()}
 
 
 def test_nothing_names_the_service_at_fault() -> None:

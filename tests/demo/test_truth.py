@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from bridge.demo.tables import tables
 from bridge.demo.truth import DEFAULT_TRUTH, Truth, random_truth, to_builtins
 from bridge.demo.workspace import planted
 
@@ -150,3 +152,15 @@ def test_planted_adds_up() -> None:
     assert sorted([*found["wrote"], *found["silent"]]) == sorted(found["affected"])
     parts = [found[name] for name in ("affected", "once", "empty_filter", "expired", "in_window_without_cause", "cause_outside_window")]
     assert len({account for part in parts for account in part}) == sum(len(part) for part in parts)
+
+
+def test_the_page_tells_the_figures() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "demo.md").read_text()
+    found = planted(DEFAULT_TRUTH)
+    for value in (found["exports"], found["exports_before_release"]):
+        assert f"{value:,}" in page
+    assert f"empty exports of the 38 | {len(found['failing_exports'])} |" in page
+    assert f"{len(found['cause_outside_window'])} accounts have the flag" in page
+    assert f"{len(found['in_window_without_cause'])} accounts export in the window" in page
+    for table in tables(DEFAULT_TRUTH):
+        assert f"`{table}`" in page
