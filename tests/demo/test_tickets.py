@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
-from bridge.demo.phrases import ABOUT_THE_DEFECT
+from bridge import resources
+from bridge.catalog.load import load
+from bridge.demo.phrases import ABOUT_THE_DEFECT, BY_AFFECTED, BY_ANYONE
 from bridge.demo.tickets import demo_tickets, seed
 from bridge.demo.truth import DEFAULT_TRUTH, random_truth
 from bridge.demo.workspace import planted
 from bridge.sandbox.seed import from_json
+from bridge.text.symptoms import matching_phrases
 
 
 def organizations(desk: dict[str, Any]) -> dict[int, str]:
@@ -95,3 +98,11 @@ def test_other_seeds_have_their_tickets(number: int) -> None:
     assert (len(tickets), len(defect)) == (truth.tickets + truth.other_tickets, truth.tickets)
     assert len({ticket.account for ticket in defect}) == truth.wrote
     assert len({ticket.phrase for ticket in defect}) == truth.tickets
+
+
+def test_the_investigation_knows_the_customers_words() -> None:
+    symptoms = load(resources.folder("investigations") / "empty-exports").symptoms
+    for subject, body in (phrase for pool in ABOUT_THE_DEFECT.values() for phrase in pool):
+        assert matching_phrases(f"{subject}\n{body}", symptoms), subject
+    for subject, body in (phrase for words in (BY_AFFECTED, BY_ANYONE) for pool in words.values() for phrase in pool):
+        assert not matching_phrases(f"{subject}\n{body}", symptoms), subject
