@@ -123,6 +123,10 @@ class SeedProject:
     priorities: tuple[str, ...] = ("Highest", "High", "Medium", "Low", "Lowest")
     components: tuple[str, ...] = ("exports", "cache", "gateway")
     versions: tuple[str, ...] = ("4.17.x", "4.18.0")
+    off_screen: tuple[str, ...] = ()
+    """Fields that are not on the create and edit screens, although they exist: labels, customfield_10102, ..."""
+    denied: tuple[str, ...] = ()
+    """Permissions the agent does not have: CREATE_ISSUES, LINK_ISSUES, CREATE_ATTACHMENTS, ADD_COMMENTS, EDIT_ISSUES, ..."""
     fields: tuple[SeedIssueField, ...] = (
         SeedIssueField(id="customfield_10101", name="Affected accounts", kind="number"),
         SeedIssueField(id="customfield_10102", name="Silent accounts", kind="number"),
@@ -159,3 +163,18 @@ def from_json(data: bytes | str | dict[str, Any]) -> SandboxSeed:
     if isinstance(data, dict):
         return msgspec.convert(data, SandboxSeed, strict=False)
     return msgspec.json.decode(data, type=SandboxSeed, strict=False)
+
+
+def plain(value: Any) -> Any:
+    """Return a part of a seed as plain JSON values."""
+    return msgspec.to_builtins(value, str_keys=True)
+
+
+def project_from_json(value: Any) -> SeedProject:
+    """Return a project from plain JSON values, as `plain` made them or as a configuration file states them."""
+    return msgspec.convert(value, SeedProject)
+
+
+def user_from_json(value: Any) -> SeedUser:
+    """Return a user from plain JSON values."""
+    return msgspec.convert(value, SeedUser)
