@@ -24,6 +24,7 @@ from bridge.errors import InputError
 DatabaseKind = Literal["duckdb", "postgres", "sqlite"]
 
 _TITLE = "The workspace of `bridge demo`: a made-up company."
+SANDBOX_TOKEN = "sandbox"  # noqa: S105  the sandbox's own well-known word, no secret
 ASIDE = ".demo"
 """Folder inside the workspace that bridge never reads: truth.json for tests, seed.json for the sandbox."""
 
@@ -143,8 +144,16 @@ def write_settings(folder: Path, settings: str, views: dict[str, str]) -> None:
     """Write bridge.yaml and views/*.sql."""
     (folder / "views").mkdir(parents=True, exist_ok=True)
     (folder / "bridge.yaml").write_text(settings, encoding="utf-8")
+    write_token(folder / ASIDE / "token")
     for name, sql in views.items():
         (folder / "views" / f"{name}.sql").write_text(sql, encoding="utf-8")
+
+
+def write_token(path: Path) -> None:
+    """Write the sandbox's well-known word where bridge.yaml points to, for the owner's eyes only as a real one would be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(SANDBOX_TOKEN + "\n", encoding="utf-8")
 
 
 def write_json(path: Path, values: Any) -> None:

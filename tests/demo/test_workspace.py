@@ -30,7 +30,7 @@ def test_settings_load(demo: DemoWorkspace) -> None:
     assert settings.as_of == DEFAULT_TRUTH.as_of
     assert set(settings.databases) == {"app"} == set(settings.logs)
     assert settings.tickets is not None
-    assert settings.tickets.values["token"] == "env:BRIDGE_TICKETS_TOKEN"
+    assert settings.tickets.values["token"] == "file:.demo/token"
     assert settings.tracker is not None
     filing = read_settings(settings.tracker.values, settings.filing, where="bridge.yaml")
     assert (filing.project, filing.issue_type) == ("REP", "Bug")

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.cli import compose, output
 from bridge.errors import ExitCode, InputError, NotFoundError
 
+if TYPE_CHECKING:
+    from bridge.sandbox.seed import SandboxSeed
+
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until Ctrl-C."""
-    from bridge.sandbox.server import start
+    """Serve until Ctrl-C, which is the way to end it."""
+    from bridge.sandbox.server import serve
 
     state = _state(args)
-    seed = _seed(args)
-    with start(state, port=args.port, personality=args.personality, seed=seed) as running:
-        output.say(f"  sandbox on {running.url}   state in {output.safe(state)}")
-        output.say(f"  tracker (Jira-compatible, {args.personality})      {running.url}/jira")
-        output.say(f"  help desk (Zendesk-compatible)        {running.url}/zendesk/agent/tickets")
+
+    def ready(url: str) -> None:
+        output.say(f"  sandbox on {url}   state in {output.safe(state)}")
+        output.say(f"  tracker (Jira-compatible, {args.personality})   {url}/jira")
+        output.say(f"  help desk (Zendesk-compatible)     {url}/zendesk/agent/tickets")
         output.say("  Ctrl-C stops it; the state stays.")
-        running.wait()
+
+    try:
+        serve(state, args.port, args.personality, seed=_seed(args), ready=ready)
+    except KeyboardInterrupt:
+        output.narrate("  stopped")
     return ExitCode.DONE
 
 
@@ -33,7 +41,7 @@ def _state(args: argparse.Namespace) -> Path:
         return Path("sandbox.sqlite").resolve()
 
 
-def _seed(args: argparse.Namespace) -> object:
+def _seed(args: argparse.Namespace) -> SandboxSeed | None:
     if not args.seed:
         return None
     from bridge.sandbox.seed import from_json

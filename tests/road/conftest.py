@@ -1,0 +1,110 @@
+"""A small demo company, made once for all workers, and a copy of its workspace with a sandbox of its own for each test."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.cli.main import main
+from bridge.demo.truth import DEFAULT_TRUTH, Truth
+from bridge.demo.workspace import DemoWorkspace, write_workspace
+from bridge.sandbox.seed import from_json
+from bridge.sandbox.server import RunningSandbox, start
+
+PLACE = "http://127.0.0.1:1"
+"""Stands for the sandbox's address in the shared copy; nobody listens on port 1."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace with everything it talks to."""
+
+    folder: Path
+    made: DemoWorkspace
+    sandbox: RunningSandbox
+    run: Callable[..., Result]
+
+    @property
+    def planted(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / ".demo" / "truth.json").read_text())["planted"])
+
+    def case_file(self, name: str, case: str = "BR-0001") -> Path:
+        return self.folder / "cases" / case / name
+
+
+def make(folder: Path, truth: Truth, megabytes: float) -> DemoWorkspace:
+    return write_workspace(folder, truth, sandbox_url=PLACE, log_megabytes=megabytes)
+
+
+@pytest.fixture(scope="session")
+def company(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DemoWorkspace]:
+    """The default company with 2 MB of logs; one worker makes it, the others wait and use it."""
+    import pickle
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if base.name.startswith("popen-") else base
+    folder = shared / "demo-company"
+    with (shared / "demo-company.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        note = shared / "demo-company.pickle"
+        if not note.exists():
+            note.write_bytes(pickle.dumps(make(folder, DEFAULT_TRUTH, 2.0)))
+        made: DemoWorkspace = pickle.loads(note.read_bytes())  # noqa: S301 - our own file of a moment ago
+    return folder, made
+
+
+@pytest.fixture
+def open_workspace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Callable[[Path, DemoWorkspace], Workspace]]:
+    """Copy a workspace, start its sandbox, and give a way to run commands in it."""
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    with ExitStack() as stack:
+
+        def open_one(source: Path, made: DemoWorkspace) -> Workspace:
+            folder = tmp_path / "workspace"
+            shutil.copytree(source, folder)
+            sandbox = stack.enter_context(start(folder / "sandbox.sqlite", seed=from_json(made.seed)))
+            settings = folder / "bridge.yaml"
+            settings.write_text(settings.read_text().replace(PLACE, sandbox.url))
+
+            def run(*words: str) -> Result:
+                capfd.readouterr()
+                try:
+                    code = main([*words, "--workspace", str(folder)])
+                except SystemExit as stop:
+                    code = int(stop.code or 0)
+                seen = capfd.readouterr()
+                return Result(code=int(code), out=seen.out, err=seen.err)
+
+            return Workspace(folder=folder, made=made, sandbox=sandbox, run=run)
+
+        yield open_one
+
+
+@pytest.fixture
+def workspace(company: tuple[Path, DemoWorkspace], open_workspace: Callable[[Path, DemoWorkspace], Workspace]) -> Workspace:
+    """The default company, ready to work with."""
+    return open_workspace(*company)
