@@ -128,7 +128,10 @@ class LogResult:
 class LogSource(Protocol):
     """Logs, wherever they lie."""
 
-    product: str
+    @property
+    def product(self) -> str:
+        """Return the product's name: files, ..."""
+        ...
 
     def select(self, request: LogRequest) -> LogResult:
         """Return the wanted events."""

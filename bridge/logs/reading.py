@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Final, cast
 
 BLOCK: Final = 8 * 1024 * 1024
+_READ: Final = 256 * 1024
 _MAGIC: Final = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"))
 
 
@@ -32,25 +33,28 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[tuple[int, bytes]]:
     """
     offset = 0
     rest: list[bytes] = []
+    waiting = 0
     failure: ReadError | None = None
     try:
         with _opened(path) as stream:
             while True:
                 try:
-                    piece = stream.read(size)
+                    # Small reads: a damaged stream still gives what stands before the damage.
+                    piece = stream.read1(_READ)  # type: ignore[attr-defined]  # all five kinds have it, IO does not
                 except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
                     failure = ReadError(f"ends early or is damaged: {_why(error)}")
                     break
                 if not piece:
                     break
-                cut = piece.rfind(b"\n") + 1
-                if not cut:
-                    rest.append(piece)
+                rest.append(piece)
+                waiting += len(piece)
+                if waiting < size or b"\n" not in piece:
                     continue
-                block = b"".join((*rest, piece[:cut]))
-                yield offset, block
-                offset += len(block)
-                rest = [piece[cut:]] if cut < len(piece) else []
+                data = b"".join(rest)
+                cut = data.rfind(b"\n") + 1
+                yield offset, data[:cut]
+                offset += cut
+                rest, waiting = ([data[cut:]], len(data) - cut) if cut < len(data) else ([], 0)
     except OSError as error:
         raise ReadError(_why(error)) from error
     if rest:

@@ -321,7 +321,8 @@ def _without(fields: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
     inner = fields.get(head)
     if not rest or not isinstance(inner, dict):
         return {key: value for key, value in fields.items() if key != head}
-    return {**fields, head: _without(inner, tuple(rest))}
+    left = _without(inner, tuple(rest))
+    return {**fields, head: left} if left else {key: value for key, value in fields.items() if key != head}
 
 
 def _text(value: Any) -> str:

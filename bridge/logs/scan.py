@@ -358,7 +358,9 @@ class _Scanner:
             else:
                 reason = reason or made.reason
         if reason:
-            self._reject(held.lines, reason)
+            blank = [place for place in held.lines[1:] if not place[2].strip()]
+            self.tally.joined += len(blank)
+            self._reject([place for place in held.lines if place not in blank], reason)
             return
         self.skipping = self.rejecting = False
         self.tally.parsed += 1

@@ -72,7 +72,7 @@ def _wrapped(text: str) -> Outcome:
 
 
 def _where(error: ValueError) -> str:
-    return f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+    return f"{error.msg.removesuffix(' at')} in column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
 
 
 def _clean(value: Any) -> Any:

@@ -46,13 +46,11 @@ def _old(text: str, clockwork: Clockwork) -> Outcome:
     found = parse_head(text, start, clockwork)
     if found is None:
         return Rejected("no syslog line") if priority else JOINED
+    record: Record = {"at": Instant(found[0])}
+    if priority:
+        record["level"] = int(priority[1]) % _SEVERITIES
     match = _OLD.match(text, found[1])
     if match is None:
-        return {"at": Instant(found[0]), "level": _severity(priority), "message": text[found[1] :].strip()}
-    record: Record = {"at": Instant(found[0]), "level": _severity(priority)}
+        return {**record, "message": text[found[1] :].strip()}
     record.update((name, value) for name, value in match.groupdict().items() if value is not None)
     return record
-
-
-def _severity(priority: re.Match[str] | None) -> int | None:
-    return int(priority[1]) % _SEVERITIES if priority else None
