@@ -15,13 +15,13 @@ tickets:
   product: zendesk
   url: {sandbox}/zendesk
   user: agent@example.test
-  token: file:.demo/token  # a reference, never the secret itself
+  token: file:sandbox-token  # a reference, never the secret itself
 
 tracker:
   product: jira
   url: {sandbox}/jira
   user: agent@example.test
-  token: file:.demo/token
+  token: file:sandbox-token
   project: REP
   issue_type: Bug
   labels: [from-support]

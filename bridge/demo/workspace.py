@@ -144,7 +144,7 @@ def write_settings(folder: Path, settings: str, views: dict[str, str]) -> None:
     """Write bridge.yaml and views/*.sql."""
     (folder / "views").mkdir(parents=True, exist_ok=True)
     (folder / "bridge.yaml").write_text(settings, encoding="utf-8")
-    write_token(folder / ASIDE / "token")
+    write_token(folder / "sandbox-token")
     for name, sql in views.items():
         (folder / "views" / f"{name}.sql").write_text(sql, encoding="utf-8")
 

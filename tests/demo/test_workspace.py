@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from bridge import plugins, resources
 from bridge.catalog import views
+from bridge.catalog.load import load as load_investigation
 from bridge.catalog.standard_views import VIEWS, missing_columns
 from bridge.config.workspace import load
+from bridge.demo.embedded_postgres import PostgresUrls, running
 from bridge.demo.truth import DEFAULT_TRUTH, random_truth
-from bridge.demo.workspace import DemoWorkspace, write_workspace
+from bridge.demo.workspace import DatabaseKind, DemoWorkspace, planted, write_workspace
 from bridge.errors import InputError
 from bridge.filing.settings import read_settings
+from bridge.model.investigation import SqlEvidence
+from bridge.plugins import AdapterOptions
+from bridge.ports import Limits
 from bridge.sandbox.seed import from_json
+from bridge.sql.parameters import resolve
+from bridge.sql.prepare import prepare
 
 SANDBOX = "http://127.0.0.1:8765"
 
@@ -30,7 +41,7 @@ def test_settings_load(demo: DemoWorkspace) -> None:
     assert settings.as_of == DEFAULT_TRUTH.as_of
     assert set(settings.databases) == {"app"} == set(settings.logs)
     assert settings.tickets is not None
-    assert settings.tickets.values["token"] == "file:.demo/token"
+    assert settings.tickets.values["token"] == "file:sandbox-token"
     assert settings.tracker is not None
     filing = read_settings(settings.tracker.values, settings.filing, where="bridge.yaml")
     assert (filing.project, filing.issue_type) == ("REP", "Bug")
@@ -78,3 +89,44 @@ def test_sqlite_and_wrong_arguments(tmp_path: Path) -> None:
     assert load(made.folder).databases["app"].product == "sqlite"
     with pytest.raises(InputError, match="postgres"):
         write_workspace(tmp_path / "other", DEFAULT_TRUTH, sandbox_url=SANDBOX, database="postgres")
+
+
+@pytest.mark.parametrize("product", ["duckdb", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_the_investigation_runs_on_it(tmp_path: Path, product: DatabaseKind) -> None:
+    """Guard, views and adapter together count what the truth says, on every database that the demo can be put into."""
+    with server(tmp_path, product) as postgres:
+        made = write_workspace(tmp_path / "ws", DEFAULT_TRUTH, sandbox_url=SANDBOX, database=product, postgres=postgres, log_megabytes=0.1)
+        settings = load(made.folder)
+        config = settings.databases["app"]
+        options = AdapterOptions(
+            name="app", values=config.values, root=made.folder, where=config.where, secret=lambda key: key, now=lambda: DEFAULT_TRUTH.as_of
+        )
+        opened = plugins.load("databases", product)(options)
+        try:
+            investigation = load_investigation(resources.folder("investigations") / "empty-exports", database="app")
+            [events] = [item for item in investigation.evidence if isinstance(item, SqlEvidence) and item.name == "events"]
+            values = resolve(investigation.parameters, {}, now=DEFAULT_TRUTH.as_of)
+            query = prepare(
+                events.sql,
+                dialect=opened.dialect,
+                views=views.load(made.folder / "views"),
+                values=values,
+                declared=tuple(values),
+                where=events.file,
+            )
+            result = opened.run(query, Limits())
+        finally:
+            opened.close()
+    failures = Counter(row["account_id"] for row in result.table.select(["account_id", "failed"]).to_pylist() if row["failed"])
+    affected = {account for account, count in failures.items() if count >= 2}
+    assert affected == set(planted(DEFAULT_TRUTH)["affected"])
+    assert (len(failures), sum(failures.values()), result.truncated) == (47, 168, False)
+
+
+@contextmanager
+def server(folder: Path, product: str) -> Iterator[PostgresUrls | None]:
+    if product != "postgres":
+        yield None
+        return
+    with running(folder / "pg") as urls:
+        yield urls
