@@ -3,65 +3,25 @@
 from __future__ import annotations
 
 import fcntl
-import json
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bridge.cli.main import main
-from bridge.demo.truth import DEFAULT_TRUTH, Truth
-from bridge.demo.workspace import DemoWorkspace, write_workspace
+from bridge.demo.truth import DEFAULT_TRUTH
+from bridge.demo.workspace import DemoWorkspace
 from bridge.sandbox.seed import from_json
-from bridge.sandbox.server import RunningSandbox, start
-
-PLACE = "http://127.0.0.1:1"
-"""Stands for the sandbox's address in the shared copy; nobody listens on port 1."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one command did."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """A workspace with everything it talks to."""
-
-    folder: Path
-    made: DemoWorkspace
-    sandbox: RunningSandbox
-    run: Callable[..., Result]
-
-    @property
-    def planted(self) -> dict[str, Any]:
-        return dict(json.loads((self.folder / ".demo" / "truth.json").read_text())["planted"])
-
-    def case_file(self, name: str, case: str = "BR-0001") -> Path:
-        return self.folder / "cases" / case / name
-
-
-def make(folder: Path, truth: Truth, megabytes: float) -> DemoWorkspace:
-    return write_workspace(folder, truth, sandbox_url=PLACE, log_megabytes=megabytes)
+from bridge.sandbox.server import start
+from tests.road.kit import PLACE, Result, Workspace, make
 
 
 @pytest.fixture(scope="session")
 def company(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DemoWorkspace]:
     """The default company with 2 MB of logs; one worker makes it, the others wait and use it."""
-    import pickle
-
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if base.name.startswith("popen-") else base
     folder = shared / "demo-company"

@@ -72,8 +72,8 @@ def _check(args: argparse.Namespace, catalog: Catalog) -> int:
     if args.output != "text":
         output.data(args, {"checked": ids, "failed": [{"id": n, "message": e.message, "problems": list(e.problems)} for n, e in failures]})
     else:
-        for name, error in failures:
-            output.failure(args, error, ExitCode.NO)
+        for name, fault in failures:
+            output.failure(args, fault, ExitCode.NO)
             output.narrate(f"       in {output.safe(name)}")
         output.say(f"  {len(ids) - len(failures)} of {len(ids)} investigations are well")
     return ExitCode.NO if failures else ExitCode.DONE
