@@ -37,7 +37,7 @@ FILE: Final = "investigation.yaml"
 REPORT: Final = "bug_report"
 TESTS: Final = "tests/*.yaml"
 # Findings that count accounts need a rule for who is affected.
-_NEED_COHORT: Final = frozenset({"cohort", "impact", "onset", "concentration", "contrast", "sequence", "severity", "triage"})
+_NEED_COHORT: Final = frozenset({"cohort", "impact", "onset", "concentration", "contrast", "severity", "triage"})
 # Any moment serves to see whether a default can be read.
 _SOME_NOW: Final = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -305,13 +305,17 @@ class _Loader:
 
     def findings(self, evidence: Iterable[Evidence], cohort: CohortRule | None) -> None:
         """Check that what a finding is computed from is there."""
-        logs = any(isinstance(item, LogEvidence) for item in evidence)
+        logs = [item for item in evidence if isinstance(item, LogEvidence)]
+        compared = {item.during for item in logs if item.around is None}
         for index, name in enumerate(self.document.value["findings"]):
             path: DataPath = ("findings", index)
             if name in _NEED_COHORT and cohort is None:
                 self.problem(path, f"'{name}' needs a cohort", "cohort: {from: events, failing: minimum_events}")
-            if name in {"novelty", "sequence"} and not logs:
-                self.problem(path, f"'{name}' needs log evidence", "logs: {logs: app, around: events, before: 30m, after: 5m}")
+            if name == "sequence" and not logs:
+                self.problem(path, "'sequence' needs log evidence", "logs: {logs: app, around: events, before: 30m, after: 5m}")
+            if name == "novelty" and not {"window", "baseline"} <= compared:
+                hint = "logs: {logs: app, during: window} and baseline_logs: {logs: app, during: baseline}"
+                self.problem(path, "'novelty' needs log evidence of two windows, without 'around'", hint)
             if name == "workaround" and "workaround" not in self.document.value:
                 self.problem(path, "'workaround' needs the key 'workaround'", "workaround: {statement: ..., evidence: ...}")
 

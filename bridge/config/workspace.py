@@ -96,8 +96,6 @@ class Workspace:
     views: ViewsConfig
     limits: LimitsConfig
     filing: Mapping[str, Any]
-    policy: Path | None
-    """The severity policy's file, absolute; None: the built-in one."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """bridge.yaml:line by dotted key (`tickets.url`), for every value that the file sets."""
 
@@ -152,7 +150,6 @@ class Workspace:
             "views.folder": str(self.views.folder),
             "limits.rows": self.limits.rows,
             "limits.seconds": self.limits.seconds,
-            "policy": str(self.policy) if self.policy else None,
         }
         for config in self._adapters():
             listed[f"{config.label}.product"] = config.product
@@ -250,7 +247,6 @@ def _workspace(document: Document, root: Path) -> Workspace:
         views=ViewsConfig(database=database, folder=root / views.get("folder", "views")),
         limits=LimitsConfig(rows=limits.get("rows", DEFAULT_ROWS), seconds=float(limits.get("seconds", DEFAULT_SECONDS))),
         filing=data.get("filing", {}),
-        policy=root / data["policy"] if "policy" in data else None,
         origins={".".join(map(str, path)): document.line(path) for path in document.marks if path},
     )
 

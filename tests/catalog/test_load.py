@@ -32,7 +32,7 @@ evidence:
   logs: {logs: app, around: events, before: 30m, after: 5m}
 # Who is affected.
 cohort: {from: events, failing: minimum_events}
-findings: [impact, novelty]
+findings: [impact, sequence]
 report: bug_report
 """
 SQL = """\
