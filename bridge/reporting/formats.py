@@ -124,7 +124,9 @@ def share_interval(value: Interval | None) -> str:
 
 
 def effect(value: Effect) -> str:
-    """8.8 (7.7 to 10.1); unbounded ratios say so."""
+    """8.8 (7.7 to 10.1), a share as 9.2 % (6.8 % to 12.4 %); unbounded ratios say so."""
+    if value.name.startswith("share") and value.value is not None:
+        return f"{percent(value.value)} ({share_interval(value.interval)})" if value.interval else percent(value.value)
     bounds = interval(value.interval)
     if value.value is None:
         return f"unbounded ({bounds})" if bounds else "unbounded"

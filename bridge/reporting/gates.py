@@ -18,10 +18,13 @@ TITLE = 100
 SUMMARY = 255
 HTML_BYTES = 100_000
 _MISSING = frozenset({"none", "nan", "nat", "null", "inf", "undefined"})
-_SLOT = re.compile(r"(?<!\\)(?:\{\{|\{%|\{#|%\}|\}\})")
+_SLOT = re.compile(r"(?<!\\)(?:\{\{|\{%|\{#)")
 _FENCE = re.compile(r"(?ms)^(`{3,})[^`\n]*\n.*?^\1`*\s*$")
 _SPAN = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
-_CLOCK = re.compile(r"(?<![\d:.-])\d{1,2}:\d{2}(?::\d{2})?(?![\d:])(?! ?(?:UTC|Z\b|[+-]\d{2}:?\d{2}|to \d|and \d|\(UTC\)))")
+_CLOCK = re.compile(
+    r"(?<![\d:.-])(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?![\d:]|\.\d)"
+    r"(?! ?(?:UTC|Z\b|[+-]\d{2}:?\d{2}|to \d|and \d|\(UTC\)))"
+)
 _UTC_HEAD = "UTC"
 
 

@@ -35,8 +35,10 @@ from bridge.reporting.nodes import (
 from bridge.reporting.style import STYLE
 from bridge.text.terminal import visible
 
-_NO_BREAK = re.compile(r"(?<=\d) (?=%|UTC\b|[kM] [A-Z]{3}\b|min\b|h\b|\d\d:\d\d)")
+_UNIT = re.compile(r"(?<=\d) (?=%|UTC\b|M [A-Z]{3}\b|min\b|h\b|\d\d:\d\d)")
 """Blanks between a figure and its unit, a day and its time: a line must not end there."""
+_HYPHENS = re.compile(r"(?<![\w-])\w{1,12}(?:-\w{1,12}){1,2}(?:\u00a0\d\d:\d\d(?::\d\d)?(?:\u00a0UTC)?)?(?![\w-])")
+"""Days, ids and names with hyphens: a browser would end a line inside them."""
 
 
 @dataclass(slots=True)
@@ -228,7 +230,7 @@ def _line(children: tuple[Inline, ...]) -> str:
     for child in children:
         match child:
             case Text(text=text):
-                parts.append(_NO_BREAK.sub("\u00a0", _text(text)))
+                parts.append(_together(_text(text)))
             case Code(text=text):
                 parts.append(f"<code>{_text(text)}</code>")
             case Break():
@@ -242,6 +244,10 @@ def _line(children: tuple[Inline, ...]) -> str:
             case Image(alt=alt):
                 parts.append(_text(alt))
     return "".join(parts)
+
+
+def _together(escaped: str) -> str:
+    return _HYPHENS.sub(r'<span class="n">\g<0></span>', _UNIT.sub("\u00a0", escaped))
 
 
 def _text(text: str, keep: str = "") -> str:

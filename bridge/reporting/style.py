@@ -33,7 +33,7 @@ th,td{border-bottom:1px solid var(--line);padding:.38rem .7rem .38rem 0;text-ali
 td,th{overflow-wrap:normal;min-width:3.2rem}
 thead th{border-bottom:2px solid var(--line);color:var(--dim);font-weight:600;vertical-align:bottom}
 tbody th{font-weight:600;white-space:nowrap}
-.right{text-align:right}.center{text-align:center}
+.n{white-space:nowrap}.right{text-align:right}.center{text-align:center}
 figure{margin:1.1rem 0}
 figcaption{font-weight:600;font-size:.9rem;margin-bottom:.4rem}
 figure svg{display:block;width:100%;min-width:34rem;height:auto}
@@ -50,7 +50,7 @@ nav,details{display:none}
 .scroll,pre{overflow:visible}pre{white-space:pre-wrap;overflow-wrap:anywhere}
 h2,h3,caption,figcaption{break-after:avoid}
 figure,tr,li{break-inside:avoid}
-thead{display:table-header-group}
+thead{display:table-header-group;break-after:avoid}tbody tr:first-child{break-before:avoid}
 figure svg{min-width:0}
 }
 """.strip()

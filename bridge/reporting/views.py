@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from bridge.model.change import Change
@@ -13,6 +14,7 @@ TITLE_LENGTH = 100
 _TRUE = frozenset({"true", "yes", "1", "on"})
 _CUTS = (" although ", " while ", " but ", ", ", " even though ", " (")
 _SHORT = 48
+_PLAIN_WORD = re.compile(r"[a-z]+(?=[ ,:;.]|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +31,12 @@ class Steps:
 
 
 def sentence(text: str) -> str:
-    """Return `text` with a capital first letter and a full stop."""
+    """Return `text` with a full stop, and a capital unless it begins with a name (ts-order-service, snapshot_cache_v2)."""
     text = text.strip()
     if not text:
         return ""
-    text = text[0].upper() + text[1:]
+    if _PLAIN_WORD.match(text):
+        text = text[0].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
@@ -132,7 +135,7 @@ def title(facts: ReportFacts) -> str:
     who = f" with {conditions_words(contrast)}" if contrast else ""
     long_who = f" for {contrast.unit}{who}" if contrast else ""
     since = _since(analysis.onset)
-    for when, whom, then in (
+    choices = (
         (long_when, long_who, since),
         (short_when, long_who, since),
         (short_when, who, since),
@@ -140,8 +143,9 @@ def title(facts: ReportFacts) -> str:
         ("", who, since),
         ("", "", since),
         ("", "", ""),
-    ):
-        for what in _what(facts):
+    )
+    for what in _what(facts):
+        for when, whom, then in choices:
             text = " ".join(f"{what}{when}{whom}{then}".split())
             if len(text) <= TITLE_LENGTH:
                 return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -16,13 +17,14 @@ from bridge.model.change import Change
 from bridge.model.evidence import Provenance
 from bridge.model.finding import Analysis
 from bridge.model.investigation import Expectation, Investigation, WorkaroundCheck
+from bridge.reporting.build import Report, build, find_template
 from bridge.reporting.facts import ReportFacts
 
 CASES = Path(__file__).parent.parent / "cases" / "reporting"
-Load = Callable[[str], ReportFacts]
+CORPORA = Path(os.environ.get("BRIDGE_CORPORA", str(Path(__file__).parents[2].parent / "shared" / "corpora")))
 
 
-def investigation(data: dict[str, Any]) -> Investigation:
+def _investigation(data: dict[str, Any]) -> Investigation:
     expected, workaround = data.pop("expected"), data.pop("workaround")
     lists = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
     return Investigation(
@@ -35,22 +37,48 @@ def investigation(data: dict[str, Any]) -> Investigation:
     )
 
 
-def read(name: str) -> ReportFacts:
-    data = json.loads((CASES / f"{name}.json").read_text(encoding="utf-8"))
+def facts_of(text: str) -> ReportFacts:
+    data = json.loads(text)
     return ReportFacts(
         case=msgspec.convert(data["case"], Case),
-        investigation=investigation(data["investigation"]),
+        investigation=_investigation(data["investigation"]),
         analysis=msgspec.convert(data["analysis"], Analysis),
         evidence=msgspec.convert(data["evidence"], tuple[Provenance, ...]),
         currency=data["currency"],
         created_at=msgspec.convert(data["created_at"], datetime),
         bridge_version=data["bridge_version"],
-        failures=tuple(msgspec.convert(at, datetime) for at in data["failures"]),
+        failures=msgspec.convert(data["failures"], tuple[datetime, ...]),
         changes=msgspec.convert(data["changes"], tuple[Change, ...]),
         attachments=tuple(data["attachments"]),
     )
 
 
 @pytest.fixture(scope="session")
-def load() -> Load:
-    return read
+def load() -> Callable[[str], ReportFacts]:
+    return lambda name: facts_of((CASES / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def reports(load: Callable[[str], ReportFacts]) -> dict[str, Report]:
+    return {name: build(load(name), find_template("bug_report")) for name in ("empty-exports", "new-errors")}
+
+
+@pytest.fixture(scope="session")
+def hostile() -> tuple[str, ...]:
+    return tuple(json.loads((CASES / "hostile.json").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def corpus() -> tuple[str, ...]:
+    """Every string of the shared text corpora; the test is skipped without them."""
+    folder = CORPORA / "text"
+    if not folder.is_dir():
+        pytest.skip(f"needs {folder}: set BRIDGE_CORPORA to the folder of the corpora")
+    found: list[str] = []
+    for path in sorted(folder.iterdir()):
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".txt":
+            found += text.splitlines()
+        elif path.suffix == ".json":
+            found += [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in json.loads(text)]
+    return tuple(found)
