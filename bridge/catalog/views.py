@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Final
 
 from bridge.catalog.placeholders import placeholders
-from bridge.catalog.standard_views import missing_view
+from bridge.catalog.standard_views import VIEWS, missing_view
 from bridge.config.problems import failure
 from bridge.errors import InputError, NotFoundError, Problem
+from bridge.model.investigation import Investigation, SqlEvidence
 
 MAX_BYTES: Final = 100_000
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_NOT_CODE = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_TABLE = re.compile(r"\b(?:from|join)\s+([a-z_][a-z0-9_]*)\b(?!\s*[.(])", re.IGNORECASE)
+_WITH_PART = re.compile(r"\b([a-z_][a-z0-9_]*)\s+as\s*\(", re.IGNORECASE)
 
 
 def load(folder: Path) -> dict[str, str]:
@@ -57,6 +61,20 @@ def require(names: Iterable[str], views: Mapping[str, str], folder: Path) -> Non
         raise NotFoundError(
             f"this workspace lacks {len(missing)} views", where=str(folder), hint="see docs/standard-views.md", problems=tuple(missing)
         )
+
+
+def needed(investigation: Investigation) -> tuple[str, ...]:
+    """Return the standard views that an investigation reads: whole, or in the FROM and JOIN of its queries."""
+    found: dict[str, None] = {}
+    for item in investigation.evidence:
+        if isinstance(item, SqlEvidence):
+            if item.view is not None:
+                found[item.view] = None
+            bare = _NOT_CODE.sub(" ", item.sql)
+            parts = {match[1].lower() for match in _WITH_PART.finditer(bare)}
+            tables = (match[1].lower() for match in _TABLE.finditer(bare))
+            found.update(dict.fromkeys(name for name in tables if name in VIEWS and name not in parts))
+    return tuple(found)
 
 
 def read_sql(path: Path, shown: str) -> str:

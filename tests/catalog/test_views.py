@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from bridge import resources
 from bridge.catalog import standard_views, views
+from bridge.catalog.catalog import Catalog
 from bridge.errors import InputError, NotFoundError
 
 PAGE = Path(__file__).parents[2] / "docs" / "standard-views.md"
@@ -64,3 +66,9 @@ def test_every_column_is_documented(view: standard_views.StandardView) -> None:
     for column in view.columns:
         assert f"| `{column.name}` | {column.type} |" in section
         assert f"| {column.meaning} |" in section
+
+
+def test_views_that_an_investigation_needs() -> None:
+    catalog = Catalog(builtin=resources.folder("investigations"), workspace=None)
+    assert set(views.needed(catalog.get("empty-exports"))) == {"exports", "accounts", "changes"}
+    assert views.needed(catalog.get("new-errors")) == ("accounts",)

@@ -39,9 +39,10 @@ def test_shown_lengths_are_read_back(seconds: int) -> None:
     assert duration(show(timedelta(seconds=seconds))) == timedelta(seconds=seconds)
 
 
-@given(st.datetimes(min_value=datetime(1900, 1, 1), timezones=st.timezones()))  # noqa: DTZ001 - hypothesis wants its bounds naive
+@given(st.datetimes(min_value=datetime(1970, 1, 2), timezones=st.timezones()))  # noqa: DTZ001 - hypothesis wants its bounds naive
 def test_moments_are_read_in_any_zone(at: datetime) -> None:
-    assert moment(at.isoformat()) == at
+    # In UTC: Python calls a time in a repeated hour unequal to the same moment of another zone.
+    assert moment(at.isoformat()) == at.astimezone(UTC)
     assert moment(at.isoformat()).tzinfo is UTC
 
 
