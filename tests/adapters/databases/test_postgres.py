@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import _thread
+import threading
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bridge.adapters.databases.postgres import PostgresDatabase, grants, open_database
+from bridge.errors import AccessError, BridgeError, InputError, NotFoundError, RefusedError, RetryLaterError
+from bridge.plugins import AdapterOptions
+from bridge.ports import BoundQuery, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+pytestmark = pytest.mark.postgres
+LIMITS = Limits(rows=1000, seconds=20)
+
+
+def opened(server_host: str, **more: Any) -> PostgresDatabase:
+    values = {"host": server_host, "dbname": "postgres", "user": "reader", **more}
+    return open_database(
+        AdapterOptions(
+            name="app",
+            values=values,
+            root=Path("/"),
+            where="bridge.yaml:7",
+            secret=lambda key: f"resolved-{key}",
+            now=lambda: datetime.now(UTC),
+        )
+    )
+
+
+@pytest.fixture
+def host(server: Any) -> str:
+    return str(server.host)
+
+
+@pytest.fixture
+def admin(host: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    import psycopg
+
+    with psycopg.connect(host=host, dbname="postgres", user="postgres", autocommit=True) as connection:
+        yield connection
+
+
+def unguarded(text: str) -> BoundQuery:
+    """A query that no guard has seen: what the belts behind it must hold."""
+    return BoundQuery(text=text, dialect="postgres")
+
+
+def test_types_that_arrow_has_no_word_for(host: str) -> None:
+    text = """
+        SELECT 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid AS u, '{"b": 1, "a": [2]}'::jsonb AS j, ARRAY[1, 2] AS l, INTERVAL '90 minutes' AS i,
+               TIME '10:00' AS t, DATE '2026-03-01' AS d, sum(arr) AS total, avg(arr) AS mean, 1.50::numeric(10,3) AS n, NULL AS nothing,
+               ARRAY[1.5::numeric] AS m, 'x'::bytea AS b, row(1, 'a') AS r, '192.168.0.1'::inet AS ip FROM accounts
+    """
+    (row,) = opened(host).run(unguarded(text), LIMITS).table.to_pylist()
+    assert row == {
+        "u": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "j": '{"a": [2], "b": 1}', "l": "[1,2]", "i": "01:30:00", "t": "10:00:00",
+        "d": row["d"], "total": Decimal("129000.50"), "mean": row["mean"], "n": Decimal("1.500"), "nothing": None, "m": '["1.5"]',
+        "b": "78", "r": row["r"], "ip": "192.168.0.1",
+    }  # fmt: skip
+    assert str(row["d"]) == "2026-03-01"
+    assert round(row["mean"], 2) == Decimal("43000.17")
+
+
+@pytest.mark.parametrize("value", ["'NaN'::numeric", "1e50::numeric", "'infinity'::timestamptz"])
+def test_a_value_that_can_t_be_kept_is_an_error_and_never_changed(host: str, value: str) -> None:
+    with pytest.raises(BridgeError):
+        opened(host).run(unguarded(f"SELECT {value} AS v"), LIMITS)
+
+
+@pytest.mark.parametrize("role", ["reader", "postgres"])
+@pytest.mark.parametrize("text", ["SELECT nextval('numbers')", "SELECT * FROM accounts FOR UPDATE", "SELECT lo_create(0)"])
+def test_the_session_writes_nothing_whoever_it_is(host: str, role: str, text: str) -> None:
+    with pytest.raises((RefusedError, AccessError)):
+        opened(host, user=role).run(unguarded(text), LIMITS)
+
+
+def test_the_session_cannot_be_set_back_to_writing(host: str, admin: psycopg.Connection[tuple[Any, ...]]) -> None:
+    database = opened(host, user="postgres")
+    with pytest.raises((BridgeError, InputError)):
+        database.run(unguarded("SELECT set_config('transaction_read_only', 'off', false), nextval('numbers')"), LIMITS)
+    assert admin.execute("SELECT is_called FROM numbers").fetchone() == (False,)
+
+
+def test_a_table_without_a_grant_says_which_grant(host: str) -> None:
+    with pytest.raises(AccessError) as caught:
+        opened(host).run(unguarded("SELECT * FROM secrets"), LIMITS)
+    assert "secrets" in caught.value.message
+    assert 'GRANT SELECT ON ALL TABLES IN SCHEMA "public" TO bridge_reader;' in caught.value.hint
+
+
+@pytest.mark.parametrize(("role", "words"), [("postgres", ["superuser", "owns", "can write"]), ("writer", ["can write 1 tables"])])
+def test_doctor_refuses_a_role_that_could_write(host: str, role: str, words: list[str]) -> None:
+    checks = {check.what: check for check in opened(host, user=role).check()}
+    assert not checks["read only"].ok
+    for word in words:
+        assert word in checks["read only"].detail
+    assert "GRANT SELECT" in checks["read only"].hint
+
+
+def test_the_grants_that_doctor_prints_make_a_role_that_doctor_accepts(host: str, admin: psycopg.Connection[tuple[Any, ...]]) -> None:
+    for statement in grants("postgres", ["public"]).splitlines():
+        admin.execute(statement.encode())
+    try:
+        assert [check.ok for check in opened(host, user="bridge_reader").check()] == [True, True, True]
+    finally:
+        admin.execute("DROP OWNED BY bridge_reader; DROP ROLE bridge_reader")
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "word"),
+    [
+        ({"host": "127.0.0.1", "port": 1}, RetryLaterError, "can't be reached"),
+        ({"dbname": "nope"}, NotFoundError, "no database 'nope'"),
+        ({"user": "nobody"}, AccessError, "no role 'nobody'"),
+    ],
+)
+def test_ways_not_to_connect(host: str, change: dict[str, Any], kind: type[BridgeError], word: str) -> None:
+    database = opened(host, **change)
+    with pytest.raises(kind, match=word) as caught:
+        database.run(unguarded("SELECT 1 AS one"), LIMITS)
+    assert caught.value.where == "bridge.yaml:7"
+    assert caught.value.hint
+    (check,) = database.check()
+    assert not check.ok
+
+
+def test_secrets_are_resolved_and_never_shown(host: str) -> None:
+    database = opened(host, password="env:BRIDGE_DB_PASSWORD")
+    assert database.target["password"] == "resolved-password"
+    assert "resolved-password" not in repr(database)
+    with pytest.raises(InputError) as caught:
+        opened(host, url="postgresql://reader:word@[broken")
+    assert "word" not in str(caught.value)
+
+
+def test_a_url_is_enough(host: str) -> None:
+    database = open_from_url(host)
+    assert database.run(unguarded("SELECT current_user AS u"), LIMITS).table.to_pylist() == [{"u": "reader"}]
+
+
+def open_from_url(host: str) -> PostgresDatabase:
+    values = {"url": f"postgresql://reader@/postgres?host={host}", "search_path": ["public", "pg_catalog"]}
+    return open_database(
+        AdapterOptions(name="app", values=values, root=Path("/"), where="bridge.yaml:7", secret=str, now=lambda: datetime.now(UTC))
+    )
+
+
+def test_ctrl_c_ends_the_query_on_the_server(host: str, admin: psycopg.Connection[tuple[Any, ...]]) -> None:
+    timer = threading.Timer(0.5, _thread.interrupt_main)
+    begun = time.monotonic()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        opened(host).run(unguarded("SELECT count(*) AS c FROM generate_series(1, 100000000000) AS g(i)"), Limits(rows=10, seconds=60))
+    timer.join()
+    assert time.monotonic() - begun < 2.5
+    count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ticket-bridge' AND state = 'active' AND query LIKE '%100000000000%'"
+    assert admin.execute(count).fetchone() == (0,)
+
+
+def test_a_locked_table_is_not_waited_for(host: str, admin: psycopg.Connection[tuple[Any, ...]]) -> None:
+    with admin.transaction():
+        admin.execute("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(RetryLaterError, match="locked"):
+            opened(host).run(unguarded("SELECT * FROM accounts"), Limits(rows=10, seconds=30))
