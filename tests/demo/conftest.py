@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -50,3 +52,10 @@ def database() -> Iterator[Callable[[Truth], Query]]:
     yield opened
     for connection in connections:
         connection.close()
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Callable[[str], Path]]:
+    """Folders for PostgreSQL's data that no other pytest closes to the server's user, as it does with tmp_path's parents."""
+    with tempfile.TemporaryDirectory(prefix="bridge-pg-", ignore_cleanup_errors=True) as name:
+        yield lambda part: Path(name) / part

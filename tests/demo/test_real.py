@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,14 +32,14 @@ def test_absent_logs_are_said_loudly(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.corpora
 @pytest.mark.postgres
-def test_workspace(tmp_path: Path) -> None:
+def test_workspace(tmp_path: Path, server_folder: Callable[[str], Path]) -> None:
     import psycopg
 
     try:
         logs = real.logs_folder()
     except NotFoundError as absent:
         pytest.skip(absent.message)
-    with running(tmp_path / "pg") as urls:
+    with running(server_folder("real")) as urls:
         made = real.write_real_workspace(tmp_path / "ws", postgres=urls, sandbox_url="http://127.0.0.1:8765")
         with psycopg.connect(urls.reader) as connection:
             for name, sql in views.load(made.folder / "views").items():

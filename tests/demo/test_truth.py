@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.demo.tables import tables
 from bridge.demo.truth import DEFAULT_TRUTH, Truth, random_truth, to_builtins
@@ -104,18 +106,11 @@ def test_other_seeds_have_their_truth(database: Database, seed: int) -> None:
     assert query(near, truth.released_at) == [(1,)]
     accounts = {row[0] for row in query("SELECT account_id FROM failures WHERE n >= 2")}
     assert accounts == set(planted(truth)["affected"])
-
-
-@pytest.mark.parametrize("seed", TEN_SEEDS)
-def test_a_pair_is_better_than_its_parts(database: Database, seed: int) -> None:
-    truth = random_truth(seed)
-    query = database(truth)
+    # One part of a pair alone is common: only both together explain it.
     both = number(query("SELECT count(*) FROM holders WHERE holds"))
-    if len(truth.cause) == 1:
-        assert number(query("SELECT count(*) FROM part_0")) == both
-    else:
-        assert number(query("SELECT count(*) FROM part_0")) > both * 1.5
-        assert number(query("SELECT count(*) FROM part_1")) > both * 1.5
+    for part in range(len(truth.cause)):
+        alone = number(query(f"SELECT count(*) FROM part_{part}"))  # noqa: S608 - a number
+        assert alone == both if len(truth.cause) == 1 else alone > both * 1.5
 
 
 def test_ten_seeds_vary_everything() -> None:
@@ -125,7 +120,7 @@ def test_ten_seeds_vary_everything() -> None:
     assert any(len(truth.cause) == 2 for truth in truths)
 
 
-@pytest.mark.parametrize("seed", range(300))
+@given(seed=st.integers(0, 2**40))
 def test_random_truths_are_possible(seed: int) -> None:
     truth = random_truth(seed)
     assert 20 <= truth.affected <= 60

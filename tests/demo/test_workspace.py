@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -92,9 +92,9 @@ def test_sqlite_and_wrong_arguments(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("product", ["duckdb", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def test_the_investigation_runs_on_it(tmp_path: Path, product: DatabaseKind) -> None:
+def test_the_investigation_runs_on_it(tmp_path: Path, server_folder: Callable[[str], Path], product: DatabaseKind) -> None:
     """Guard, views and adapter together count what the truth says, on every database that the demo can be put into."""
-    with server(tmp_path, product) as postgres:
+    with server(server_folder("workspace"), product) as postgres:
         made = write_workspace(tmp_path / "ws", DEFAULT_TRUTH, sandbox_url=SANDBOX, database=product, postgres=postgres, log_megabytes=0.1)
         settings = load(made.folder)
         config = settings.databases["app"]
@@ -128,5 +128,5 @@ def server(folder: Path, product: str) -> Iterator[PostgresUrls | None]:
     if product != "postgres":
         yield None
         return
-    with running(folder / "pg") as urls:
+    with running(folder) as urls:
         yield urls

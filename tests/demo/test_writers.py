@@ -6,7 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -41,8 +41,8 @@ def expected(name: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresUrls]:
-    with running(tmp_path_factory.mktemp("pg") / "data") as urls:
+def postgres(server_folder: Callable[[str], Path]) -> Iterator[PostgresUrls]:
+    with running(server_folder("shared")) as urls:
         write_postgres(urls.owner, tables(DEFAULT_TRUTH))
         yield urls
 
@@ -113,14 +113,14 @@ def test_postgres_reader_can_only_read(postgres: PostgresUrls, statement: str) -
 
 
 @pytest.mark.postgres
-def test_postgres_server_is_found_again(postgres: PostgresUrls, tmp_path: Path) -> None:
+def test_postgres_server_is_found_again(server_folder: Callable[[str], Path]) -> None:
     import psycopg
 
-    with running(tmp_path / "data") as urls:
+    with running(server_folder("again")) as urls:
         write_postgres(urls.owner, {"customers": tables(DEFAULT_TRUTH)["customers"]})
         with pytest.raises(AccessError, match="already exists"):
             write_postgres(urls.owner, {"customers": tables(DEFAULT_TRUTH)["customers"]})
-    with running(tmp_path / "data") as urls, psycopg.connect(urls.reader) as connection:
+    with running(server_folder("again")) as urls, psycopg.connect(urls.reader) as connection:
         assert connection.execute("SELECT count(*) FROM customers").fetchone() == (412,)
 
 
