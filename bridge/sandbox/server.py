@@ -38,6 +38,10 @@ class _Handler(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  the base class names it so
         _log.debug("%s " + message, type, *args)
 
+    def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:  # noqa: ARG002  the base class's
+        """Let a dropped connection be the last word: do not wait for another request on it."""
+        self.close_connection = True
+
 
 class _Server(ThreadedWSGIServer):
     daemon_threads = True

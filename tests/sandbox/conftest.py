@@ -86,6 +86,17 @@ def cloud(start_sandbox: Start) -> RunningSandbox:
     return start_sandbox("cloud")
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    """One sandbox with one issue, for reads and refusals: whoever changes it takes another."""
+    with start(tmp_path_factory.mktemp("shared") / "sandbox.sqlite", personality="cloud", seed=small_seed()) as running:
+        made = requests.post(
+            f"{running.jira_url}/rest/api/2/issue", json={"fields": small_bug()}, auth=(AGENT_MAIL, DEFAULT_TOKEN), timeout=10
+        )
+        assert made.status_code == 201
+        yield running
+
+
 @pytest.fixture
 def http() -> Iterator[requests.Session]:
     with requests.Session() as session:
@@ -102,6 +113,10 @@ def desk() -> Iterator[requests.Session]:
 
 @pytest.fixture
 def bug() -> Bug:
+    return small_bug()
+
+
+def small_bug() -> Bug:
     return {
         "project": {"key": "REP"},
         "issuetype": {"id": "10001"},

@@ -234,6 +234,7 @@ def _getter(world: World, name: str) -> Callable[[Json], set[str]]:
         "status": lambda document: {fields.STATUSES[document["status"]][0].lower(), document["status"]},
         "statuscategory": lambda document: _category(document["status"]),
         "resolution": lambda document: {fields.RESOLUTIONS[document["resolution"]].lower()} if document["resolution"] else {"unresolved"},
+        "assignee": lambda document: {str(user) for user in [document["values"].get("assignee")] if user is not None},
         "issuetype": lambda document: {
             document["type"],
             *(kind.name.lower() for kind in project.issue_types if kind.id == document["type"]),
