@@ -191,19 +191,24 @@ def _pools(seconds: float) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _watched(connection: HTTPConnection, seconds: float) -> Iterator[None]:
-    timer = threading.Timer(seconds, _abort, (connection,))
+    """End the waiting for headers; what came until then must not pass for an answer."""
+    ended = threading.Event()
+
+    def end() -> None:
+        ended.set()
+        if connection.sock is not None:
+            with contextlib.suppress(OSError):  # it ended by itself meanwhile: nothing is left to abort
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
-
-
-def _abort(connection: HTTPConnection) -> None:
-    if connection.sock is not None:
-        with contextlib.suppress(OSError):  # it ended by itself meanwhile: nothing is left to abort
-            connection.sock.shutdown(socket.SHUT_RDWR)
+    if ended.is_set():
+        raise TimeoutError("the headers take too long")
 
 
 def _without_user(url: str) -> str:

@@ -1,0 +1,120 @@
+"""Every schedule of faults over every outside call and commit point of a filing."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge.errors import BridgeError
+from bridge.filing.file import FilingResult
+from bridge.filing.plan import FilingPlan
+from tests.filing.world import COMMIT_FAULTS, NOTE_FAULTS, READ_FAULTS, WRITE_FAULTS, KilledError, World, shown, small_plan
+
+FAULTS = {"read": READ_FAULTS, "write": WRITE_FAULTS, "note": NOTE_FAULTS, "commit": COMMIT_FAULTS}
+STRIDE = 5
+"""One in this many pairs runs with every test run; `STRIDE = 1` runs them all."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: ten thousand ledgers are made."""
+    memory = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
+    if not memory.is_dir():
+        yield tmp_path
+        return
+    made = Path(tempfile.mkdtemp(prefix="bridge-", dir=memory))
+    yield made
+    shutil.rmtree(made)
+
+
+def play(folder: Path, plan: FilingPlan, schedule: dict[int, str], *, guarded: bool) -> World:
+    """Run the command until it is done, then a person's word if it asks for one; check every promise."""
+    for left in folder.glob("ledger.sqlite*"):
+        left.unlink()
+    world = World(folder=folder, schedule=schedule, guarded=guarded)
+    last = world.run_to_the_end(plan)
+    points = len(world.points)
+    world.clock.sleep(1000)
+    world.land()
+    check_nothing_twice(world, schedule)
+    if not is_complete(last):
+        # Not done, with all faults long over: only an unknown outcome may be the reason, and it is shown.
+        assert "unknown" in shown(last), (schedule, last)
+        last = world.run(plan, recreate=True)
+    assert is_complete(last), (schedule, last)
+    check_everything_there(world, plan, schedule)
+    sent = world.sent
+    again = world.run(plan)
+    assert world.sent == sent, schedule
+    assert again.sentence.startswith("Nothing to do"), schedule
+    world.points = world.points[:points]
+    return world
+
+
+def is_complete(last: FilingResult | BridgeError) -> bool:
+    return isinstance(last, FilingResult) and not last.undone
+
+
+def check_nothing_twice(world: World, schedule: dict[int, str]) -> None:
+    assert len(world.issues) <= 1, schedule
+    for issue in world.issues:
+        assert max(Counter(issue.attachments).values(), default=0) <= 1, schedule
+    for ticket in world.tickets.values():
+        assert len(ticket.comments) <= 1, schedule
+        assert not any(comment.public for comment in ticket.comments), schedule
+        assert len(ticket.registered) <= 1, schedule
+
+
+def check_everything_there(world: World, plan: FilingPlan, schedule: dict[int, str]) -> None:
+    check_nothing_twice(world, schedule)
+    assert len(world.issues) == 1, schedule
+    issue = world.issues[0]
+    assert sorted(issue.attachments) == sorted(item.name for item in plan.attachments), schedule
+    assert set(issue.links) == {ticket.link.global_id for ticket in plan.tickets}, schedule
+    for planned in plan.tickets:
+        ticket = world.tickets[planned.ticket_id]
+        assert [issue.ref.key in comment.body for comment in ticket.comments] == [True], schedule
+        assert ticket.issue_key == issue.ref.key, schedule
+        assert ticket.registered == [issue.ref.id], schedule
+
+
+def singles(world: World) -> Iterator[tuple[int, str]]:
+    for point, kind in enumerate(world.points):
+        for fault in FAULTS[kind]:
+            yield point, fault
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_every_single_fault(folder: Path, guarded: bool) -> None:  # noqa: FBT001 - pytest's parameter
+    plan = small_plan(folder, tickets=3, files=2)
+    clean = play(folder, plan, {}, guarded=guarded)
+    assert len(clean.points) > 50
+    count = 0
+    for point, fault in singles(clean):
+        play(folder, plan, {point: fault}, guarded=guarded)
+        count += 1
+    assert count > 200
+
+
+def test_pairs_of_faults(folder: Path) -> None:
+    plan = small_plan(folder)
+    clean = play(folder, plan, {}, guarded=True)
+    count = 0
+    for offset, (point, fault) in enumerate(singles(clean)):
+        first = play(folder, plan, {point: fault}, guarded=True)
+        later = ((at, other) for at, other in singles(first) if at > point)
+        for at, other in itertools.islice(later, offset % STRIDE, None, STRIDE):
+            play(folder, plan, {point: fault, at: other}, guarded=True)
+            count += 1
+    print(f"\n{count} pairs of faults")
+    assert count > 7_000 // STRIDE
+
+
+def test_a_killed_process_is_not_caught() -> None:
+    assert not issubclass(KilledError, Exception)

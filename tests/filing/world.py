@@ -1,0 +1,386 @@
+"""An honest small world: a tracker and a help desk in memory, where one thing after another can go wrong.
+
+Every outside call and every commit of the ledger is a point. A schedule says which fault happens at which
+point. Writes may be lost before or after they happened, land late (after they were looked for), or be the
+last thing a dying process did; refused creates burn a key number; search shows an issue only after a lag.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bridge.errors import AccessError, BridgeError, ChangedMeanwhileError, NotFoundError, RefusedError, RetryLaterError, UnknownOutcomeError
+from bridge.filing.file import FilingResult, file_case
+from bridge.filing.holder import Holder
+from bridge.filing.ledger import Ledger
+from bridge.filing.plan import FilingPlan, TicketPlan
+from bridge.model.filing import Attachment, Check, IssueDraft, IssueRef, RemoteLink
+from bridge.model.ticket import Comment, Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bridge.model.window import Window
+
+START = datetime(2026, 3, 17, 9, 0, tzinfo=UTC)
+LATE = 45.0
+"""Lands within the settle window of 120 s, after several looks."""
+VERY_LATE = 200.0
+"""Lands after the window."""
+LAG = 60.0
+
+READ_FAULTS = ("busy", "denied", "crash")
+WRITE_FAULTS = ("refused", "busy", "lost", "lost, written", "lost, late", "lost, very late", "crash", "crash, written", "crash, late")
+NOTE_FAULTS = (*WRITE_FAULTS, "touched")
+COMMIT_FAULTS = ("crash before", "crash after", "full")
+
+
+class KilledError(BaseException):
+    """The process is gone; nothing may catch it."""
+
+
+@dataclass(slots=True)
+class FakeClock:
+    at: datetime = START
+
+    def now(self) -> datetime:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+@dataclass(slots=True)
+class FakeIssue:
+    ref: IssueRef
+    labels: tuple[str, ...]
+    searchable_at: datetime
+    attachments: list[str] = field(default_factory=list)
+    links: dict[str, RemoteLink] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class FakeTicket:
+    id: str
+    updated: datetime = START - timedelta(days=1)
+    comments: list[Comment] = field(default_factory=list)
+    issue_key: str | None = None
+    registered: list[str] = field(default_factory=list)
+    deleted: bool = False
+
+
+@dataclass(slots=True)
+class World:
+    """Everything outside of the process, plus the schedule."""
+
+    folder: Path
+    schedule: dict[int, str] = field(default_factory=dict)
+    guarded: bool = True
+    clock: FakeClock = field(default_factory=FakeClock)
+    points: list[str] = field(default_factory=list)
+    """What each point was: read, write, note, commit."""
+    issues: list[FakeIssue] = field(default_factory=list)
+    next_number: int = 1
+    tickets: dict[str, FakeTicket] = field(default_factory=dict)
+    late: list[tuple[datetime, Callable[[], None]]] = field(default_factory=list)
+    sent: int = 0
+    """Writes that reached the outside world."""
+    runs: int = 0
+
+    def fault(self, kind: str) -> str | None:
+        self.points.append(kind)
+        self.clock.sleep(1)
+        self.land()
+        return self.schedule.get(len(self.points) - 1)
+
+    def land(self) -> None:
+        due = [item for item in self.late if item[0] <= self.clock.at]
+        self.late = [item for item in self.late if item[0] > self.clock.at]
+        for _, apply in due:
+            apply()
+
+    def read(self) -> None:
+        match self.fault("read"):
+            case "busy":
+                raise RetryLaterError("503 for a read")
+            case "denied":
+                raise AccessError("403 for a read")
+            case "crash":
+                raise KilledError
+
+    def write(self, apply: Callable[[], None], *, kind: str = "write", burn: Callable[[], None] = lambda: None) -> None:
+        fault = self.fault(kind)
+        if fault is None:
+            self.sent += 1
+            apply()
+            return
+        if fault in {"refused", "busy"}:
+            burn()
+            raise RefusedError("400") if fault == "refused" else RetryLaterError("429")
+        if fault.endswith("written"):
+            self.sent += 1
+            apply()
+        elif fault.endswith("late"):
+            wait = VERY_LATE if fault.endswith("very late") else LATE
+            self.late.append((self.clock.at + timedelta(seconds=wait), apply))
+        if fault.startswith("crash"):
+            raise KilledError
+        raise UnknownOutcomeError(f"{fault}: no answer")
+
+    # A process
+
+    def run(self, plan: FilingPlan, *, recreate: bool = False) -> FilingResult:
+        self.runs += 1
+        run_id = f"run-{self.runs}"
+        holder = Holder(host="here", boot="1", pid=self.runs, started="1", run_id=run_id, who="sam")
+        ledger = FaultyLedger(self, holder)
+        try:
+            return file_case(plan, ledger=ledger, tracker=FakeTracker(self), tickets=FakeDesk(self), clock=self.clock, recreate=recreate)
+        finally:
+            ledger.close()
+
+    def run_to_the_end(self, plan: FilingPlan, *, runs: int = 9) -> FilingResult | BridgeError:
+        """Run the same command until everything is done; return what the last run said."""
+        last: FilingResult | BridgeError = RetryLaterError("never ran")
+        for _ in range(runs):
+            try:
+                last = self.run(plan)
+                if not last.undone:
+                    return last
+            except BridgeError as error:
+                last = error
+            except KilledError:
+                last = RetryLaterError("killed")
+            self.clock.sleep(90)
+            self.land()
+            over = len(self.points) > max(self.schedule, default=0) and not self.late
+            if over and "unknown" in shown(last):
+                return last
+        return last
+
+
+class FaultyLedger(Ledger):
+    """A ledger whose process may die around a commit, or whose disk may be full."""
+
+    def __init__(self, world: World, holder: Holder) -> None:
+        self._world = world
+        super().__init__(world.folder / "ledger.sqlite", world.clock, holder=holder, alive=lambda _: False)
+        # Power cuts are SQLite's business; without syncing ten thousand schedules take seconds.
+        self._db.execute("PRAGMA synchronous = OFF")
+
+    def _commit(self) -> None:
+        fault = self._world.fault("commit")
+        if fault == "crash before":
+            raise KilledError
+        if fault == "full":
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        super()._commit()
+        if fault == "crash after":
+            raise KilledError
+
+
+class FakeTracker:
+    product = "fake"
+    markup = "wiki"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def preflight(self, draft: IssueDraft, attachments: Sequence[Attachment]) -> Sequence[Check]:
+        self._world.read()
+        return []
+
+    def create(self, draft: IssueDraft) -> IssueRef:
+        world = self._world
+        made: list[IssueRef] = []
+
+        def apply() -> None:
+            number = world.next_number
+            world.next_number += 1
+            ref = IssueRef(id=str(10_000 + number), key=f"{draft.project}-{number}", url=f"http://tracker/browse/{draft.project}-{number}")
+            world.issues.append(FakeIssue(ref=ref, labels=draft.labels, searchable_at=world.clock.at + timedelta(seconds=LAG)))
+            made.append(ref)
+
+        def burn() -> None:
+            world.next_number += 1
+
+        world.write(apply, burn=burn)
+        return made[0]
+
+    def newest_key(self, project: str) -> str | None:
+        self._world.read()
+        seen = [issue for issue in self._world.issues if issue.searchable_at <= self._world.clock.at]
+        return seen[-1].ref.key if seen else None
+
+    def find(self, project: str, marker: str, above: str | None) -> IssueRef | None:
+        self._world.read()
+        mark = int(above.rpartition("-")[2]) if above else None
+        for issue in self._world.issues:
+            number = int(issue.ref.key.rpartition("-")[2])
+            direct = mark is not None and number > mark
+            if marker in issue.labels and (direct or issue.searchable_at <= self._world.clock.at):
+                return issue.ref
+        return None
+
+    def get(self, key: str) -> IssueRef | None:
+        self._world.read()
+        return next((issue.ref for issue in self._world.issues if issue.ref.key == key), None)
+
+    def attachments(self, issue: IssueRef) -> Sequence[str]:
+        self._world.read()
+        return list(self._issue(issue).attachments)
+
+    def attach(self, issue: IssueRef, attachment: Attachment) -> None:
+        self._world.write(lambda: self._issue(issue).attachments.append(attachment.name))
+
+    def remote_links(self, issue: IssueRef) -> Sequence[RemoteLink]:
+        self._world.read()
+        return list(self._issue(issue).links.values())
+
+    def put_remote_link(self, issue: IssueRef, link: RemoteLink) -> None:
+        self._world.write(lambda: self._issue(issue).links.update({link.global_id: link}))
+
+    def check(self) -> Sequence[Check]:
+        return []
+
+    def _issue(self, ref: IssueRef) -> FakeIssue:
+        return next(issue for issue in self._world.issues if issue.ref == ref)
+
+
+class FakeDesk:
+    product = "fake"
+    site = "desk.example.test"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.guarded_notes = world.guarded
+
+    def queue(self, *, query: str = "", limit: int = 100) -> Sequence[Ticket]:
+        return []
+
+    def of_accounts(self, account_ids: Iterable[str], window: Window) -> Sequence[Ticket]:
+        return []
+
+    def get(self, ticket_id: str) -> Ticket:
+        self._world.read()
+        found = self._ticket(ticket_id)
+        return ticket(found.id, updated_at=found.updated, comments=tuple(found.comments))
+
+    def comments(self, ticket_id: str) -> Sequence[Comment]:
+        self._world.read()
+        return list(self._ticket(ticket_id).comments)
+
+    def add_internal_note(self, ticket_id: str, body: str, *, as_read: datetime | None = None) -> str:
+        world, found = self._world, self._ticket(ticket_id)
+        if world.schedule.get(len(world.points)) == "touched":
+            found.updated = world.clock.at
+            world.schedule = {at: fault for at, fault in world.schedule.items() if at != len(world.points)}
+
+        def apply() -> None:
+            if world.guarded and as_read is not None and as_read != found.updated:
+                raise ChangedMeanwhileError("409")
+            found.comments.append(Comment(id=str(len(found.comments)), author="bridge", body=body, public=False, created_at=world.clock.at))
+            found.updated = world.clock.at
+
+        def quietly() -> None:
+            # Nobody hears what becomes of a request that lands late.
+            if not (world.guarded and as_read is not None and as_read != found.updated):
+                apply()
+
+        fault = world.schedule.get(len(world.points), "")
+        world.write(quietly if "late" in fault else apply, kind="note")
+        return str(len(found.comments) - 1)
+
+    def set_issue(self, ticket_id: str, issue: IssueRef) -> None:
+        found = self._ticket(ticket_id)
+
+        def apply() -> None:
+            found.issue_key = issue.key
+            found.updated = self._world.clock.at
+
+        self._world.write(apply)
+
+    def register_link(self, ticket_id: str, issue: IssueRef) -> None:
+        found = self._ticket(ticket_id)
+        self._world.write(lambda: None if issue.id in found.registered else found.registered.append(issue.id))
+
+    def check(self) -> Sequence[Check]:
+        return []
+
+    def _ticket(self, ticket_id: str) -> FakeTicket:
+        found = self._world.tickets.setdefault(ticket_id, FakeTicket(ticket_id))
+        if found.deleted:
+            raise NotFoundError(f"{ticket_id} does not exist (any more)")
+        return found
+
+
+def shown(last: FilingResult | BridgeError) -> set[str]:
+    """Return the states of what a run says is not done."""
+    if isinstance(last, FilingResult):
+        return {item.state for item in last.undone}
+    return {"unknown"} if isinstance(last, UnknownOutcomeError) and "--recreate" in last.hint else set()
+
+
+def ticket(ticket_id: str, **changes: object) -> Ticket:
+    """Make a ticket of account A-<number>."""
+    number = ticket_id.rpartition("-")[2]
+    made = Ticket(
+        id=ticket_id,
+        system="fake",
+        native_id=number,
+        url=f"http://desk/agent/tickets/{number}",
+        subject="Exports are empty",
+        body="They come out empty.",
+        requester_name="Robin",
+        requester_email="robin@example.test",
+        account_id=f"A-{number}",
+        account_name=f"Account {number}",
+        status="open",
+        priority=None,
+        created_at=START - timedelta(days=1),
+        updated_at=START - timedelta(days=1),
+    )
+    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]  # a test names real fields
+
+
+def small_plan(folder: Path, *, tickets: int = 1, files: int = 1) -> FilingPlan:
+    """Make a plan by hand: the rooms that make real ones are tested for themselves."""
+    marker = "bridge-0123456789abcdef0123"
+    attachments = []
+    for number in range(files):
+        path = folder / f"file-{number}.csv"
+        if not path.exists():
+            path.write_text(f"{number}\n", encoding="utf-8")
+        attachments.append(
+            Attachment(name=f"bridge-{number:012}-{path.name}", path=str(path), sha256=f"{number:064}", media_type="text/csv")
+        )
+    return FilingPlan(
+        case_id="BR-0001",
+        fingerprint="0123456789abcdef0123" + "0" * 44,
+        draft=IssueDraft(project="REP", issue_type="Bug", summary="Empty", description="d", labels=("from-support", marker), marker=marker),
+        attachments=tuple(attachments),
+        tickets=tuple(
+            TicketPlan(
+                ticket_id=f"ZD-{number}",
+                link=RemoteLink(
+                    global_id=f"bridge:fake:desk:{number}",
+                    url=f"http://desk/{number}",
+                    title=f"ZD-{number}",
+                    summary="",
+                    relationship="reported by",
+                    resolved=False,
+                ),
+                account_name=f"Account {number}",
+                note=("Exports come out empty.",),
+            )
+            for number in range(1, tickets + 1)
+        ),
+    )
