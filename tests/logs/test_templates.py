@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import duckdb
 import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.logs.store import events_schema, load
-from bridge.logs.templates import Templates, template_of
+from bridge.logs.templates import Templates, template_of, templates_of
 
 
 def test_ids_do_not_depend_on_the_order() -> None:
     messages = ["wrote 1 rows", "wrote 2 rows", "export failed", "wrote 3 rows"]
     there, back = Templates(), Templates()
     ids = there.assign(messages)
-    assert ids == list(reversed(back.assign(reversed(messages))))
+    assert ids == list(reversed(back.assign(messages[::-1])))
     assert there.table().equals(back.table())
     assert len(set(ids)) == 2
     assert there.table()["template"].to_pylist().count("wrote <*> rows") == 1
@@ -36,3 +38,14 @@ def test_events_load_into_duckdb() -> None:
         load(connection, 'log "events"', table)
         answer = connection.execute('SELECT count(*), epoch_us(min("at")), max(attributes::JSON) FROM "log ""events"""').fetchone()
     assert answer == (1, 1_773_108_001_000_000, "{}")
+
+
+pieces = st.sampled_from(
+    [*"0123456789abcdefxzAF_-.:/=+,@<*>()[]% \t\n\v\\é\u2028", "10", "Mar", "Tue ", "02:00:01", "2026-03-10", "acct_", "Z", " +0000"]
+)
+
+
+@given(st.lists(st.one_of(st.lists(pieces, max_size=24).map("".join), st.text(max_size=30)), max_size=20))
+def test_whole_columns_and_single_messages_give_the_same(messages: list[str]) -> None:
+    clean = [message.encode("utf-8", "replace").decode() for message in messages]
+    assert templates_of(clean) == [template_of(message) for message in clean]

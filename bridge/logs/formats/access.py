@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import Final
 
 from bridge.logs.formats.json_lines import CONTINUATION
@@ -18,7 +19,10 @@ _CLIENT_ERROR: Final = 400
 
 
 def access(clockwork: Clockwork) -> Format:
-    """Return the format. Level: ERROR for status 5xx, WARN for 4xx, else INFO; the message is method, path and status."""
+    """Return the format. Level: ERROR for status 5xx, WARN for 4xx, else INFO; the message is method, path and status.
+
+    The status stands there with its name, so that templates, which mask numbers, tell one status from another.
+    """
 
     def decode(text: str) -> Outcome:
         match = _LINE.match(text)
@@ -39,10 +43,10 @@ def _record(match: re.Match[str], at: Instant) -> Record:
     record: Record = {"at": at, "level": "ERROR" if code >= _SERVER_ERROR else "WARN" if code >= _CLIENT_ERROR else "INFO"}
     parts = _REQUEST.match(request)
     if parts:
-        record["message"] = f"{parts[1]} {parts[2]} {status}"
+        record["message"] = f"{parts[1]} {parts[2]} {_named(code)}"
         record["method"], record["path"] = parts[1], parts[2]
     else:
-        record["message"] = f"{request} {status}"
+        record["message"] = f"{request} {_named(code)}"
     record["status"] = code
     if size != "-":
         record["bytes"] = int(size)
@@ -55,3 +59,10 @@ def _record(match: re.Match[str], at: Instant) -> Record:
         if words:
             record["extra"] = words
     return record
+
+
+def _named(code: int) -> str:
+    try:
+        return f"{code} {HTTPStatus(code).phrase}"
+    except ValueError:
+        return str(code)
