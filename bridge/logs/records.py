@@ -177,6 +177,10 @@ def level_of(value: object) -> str:
     return _LEVELS.get(text, text)
 
 
+Plan = tuple[tuple[str, str | None, tuple[tuple[str, ...], ...], re.Pattern[str] | None], ...]
+"""For each part: the key that has it, if it is that simple; else the paths worth a try and the pattern."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapper:
     """Makes events of records, by the source's mapping."""
@@ -186,8 +190,8 @@ class Mapper:
     patterns: tuple[re.Pattern[str], ...]
     pairs: Mapping[str, re.Pattern[str]]
     clockwork: Clockwork
-    plans: dict[tuple[str, ...], tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]]
-    """For each set of keys seen: the paths worth a try, a part each. A cache, bounded."""
+    plans: dict[tuple[str, ...], Plan]
+    """For each set of keys seen: where its parts may be. A cache, bounded."""
 
     def event(self, record: Record, offset: int, extra: str = "", unread: str = "") -> Event | Rejected:
         """Return the event of a record; `extra` are the joined lines, `unread` what else stood on the line."""
@@ -195,26 +199,31 @@ class Mapper:
         plan = self.plans.get(keys)
         if plan is None:
             plan = self._plan(keys)
-        used: set[tuple[str, ...]] = set()
+        used: set[str] = set()
+        inner: list[tuple[str, ...]] = []
         found: dict[str, Any] = {}
-        for part, paths in plan:
-            value = self._lookup(record, paths, self.refs[part].pattern, used)
+        for part, key, paths, pattern in plan:
+            value = record[key] if key is not None else None
+            if value is not None and key is not None:
+                used.add(key)
+            else:
+                value = self._lookup(record, paths, pattern, used, inner)
             if value is not None:
                 found[part] = value
         try:
             at = self._time(found.get("at"))
         except TimeError as error:
             return Rejected(str(error))
-        attributes = {key: value for key, value in record.items() if (key,) not in used and key != "at"}
-        for path in used:
-            if len(path) > 1:
-                attributes = _without(attributes, path)
+        attributes = {key: value for key, value in record.items() if key not in used and key != "at"}
+        for path in inner:
+            attributes = _without(attributes, path)
         if unread:
             attributes["unread"] = unread
         message = _text(found["message"]) if "message" in found else _text(attributes) if attributes else ""
         if extra:
             message = f"{message}\n{extra}"
-        message = self._patterns(message, found, attributes)
+        if self.pairs or self.patterns:
+            message = self._patterns(message, found, attributes)
         service = self.service if self.service is not None else _name(found.get("service")) or ""
         return Event(
             at,
@@ -235,7 +244,7 @@ class Mapper:
             raise TimeError(f"no time: looked for {', '.join(names[:4])}{', ...' if len(names) > 4 else ''}")  # noqa: PLR2004 - a short list
         return parse_value(value, self.clockwork)
 
-    def _plan(self, keys: tuple[str, ...]) -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:
+    def _plan(self, keys: tuple[str, ...]) -> Plan:
         present = set(keys)
         plan = []
         for part, ref in self.refs.items():
@@ -246,14 +255,17 @@ class Mapper:
                 elif "." in name:
                     paths.extend(_splits(name, present))
             if paths:
-                plan.append((part, tuple(paths)))
+                simple = paths[0][0] if len(paths[0]) == 1 and ref.pattern is None else None
+                plan.append((part, simple, tuple(paths), ref.pattern))
         if len(self.plans) >= _SHAPES_KEPT:
             self.plans.clear()
         self.plans[keys] = tuple(plan)
         return tuple(plan)
 
     @staticmethod
-    def _lookup(record: Record, paths: tuple[tuple[str, ...], ...], pattern: re.Pattern[str] | None, used: set[tuple[str, ...]]) -> Any:
+    def _lookup(
+        record: Record, paths: tuple[tuple[str, ...], ...], pattern: re.Pattern[str] | None, used: set[str], inner: list[tuple[str, ...]]
+    ) -> Any:
         for path in paths:
             value: Any = record
             for name in path:
@@ -261,7 +273,10 @@ class Mapper:
             if value is None:
                 continue
             if pattern is None:
-                used.add(path)
+                if len(path) == 1:
+                    used.add(path[0])
+                else:
+                    inner.append(path)
                 return value
             match = pattern.search(_text(value))
             if match:
@@ -269,20 +284,27 @@ class Mapper:
         return None
 
     def _patterns(self, message: str, found: dict[str, Any], attributes: dict[str, Any]) -> str:
-        """Take parts out of the message, by key=value pairs and by the source's patterns; return the message."""
+        """Take parts out of the message, by key=value pairs and by the source's patterns; return the message.
+
+        A pattern is searched in the first line, then in the whole: a stack trace below changes nothing.
+        """
         for part, pattern in self.pairs.items():
             if part not in found:
                 match = pattern.search(message)
                 if match:
                     found[part] = match[1].strip("\"'")
         result = message
+        first, newline, below = message.partition("\n")
         for pattern in self.patterns:
-            match = pattern.search(message)
+            match = pattern.search(first)
+            tail = newline + below
+            if match is None and newline:
+                match, tail = pattern.search(message), ""
             for name, value in (match.groupdict() if match else {}).items():
                 if value is None:
                     continue
                 if name == "message":
-                    result = value
+                    result = value + tail
                 elif name in PARTS:
                     found[name] = value
                 else:

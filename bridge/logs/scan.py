@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from bridge.logs.records import (
     Open,
     Outcome,
     Parsed,
+    Record,
     Rejected,
     mapper,
 )
@@ -345,33 +346,39 @@ class _Scanner:
         held, self.held = self.held, None
         if held is None:
             return
-        records = held.outcome.records if isinstance(held.outcome, Parsed) else (held.outcome,)
-        unread = held.outcome.unread if isinstance(held.outcome, Parsed) else ""
-        extra = "\n".join(held.extra).rstrip()
-        events: list[Event] = []
-        reason = ""
-        for number, record in enumerate(records):
-            last = number == len(records) - 1
-            made = self.mapper.event(record, held.offset, extra if last else "", unread if last else "")  # type: ignore[arg-type]
-            if isinstance(made, Event):
-                events.append(made)
-            else:
-                reason = reason or made.reason
-        if reason:
-            blank = [place for place in held.lines[1:] if not place[2].strip()]
-            self.tally.joined += len(blank)
-            self._reject([place for place in held.lines if place not in blank], reason)
+        made = self._events(held)
+        if isinstance(made, Rejected):
+            blank = sum(not place[2].strip() for place in held.lines[1:])
+            self.tally.joined += blank
+            self._reject([held.lines[0], *(place for place in held.lines[1:] if place[2].strip())], made.reason)
             return
         self.skipping = self.rejecting = False
         self.tally.parsed += 1
         self.tally.joined += len(held.lines) - 1
-        self.tally.repaired += isinstance(held.outcome, Parsed)
-        self.tally.events += len(events)
-        for event in events:
-            self.first = event.at if self.first is None else min(self.first, event.at)
-            self.last = event.at if self.last is None else max(self.last, event.at)
+        self.tally.repaired += type(held.outcome) is not dict
+        self.tally.events += len(made)
+        for event in made:
+            if self.first is None or event.at < self.first:
+                self.first = event.at
+            if self.last is None or event.at > self.last:
+                self.last = event.at
             if self.keep(event):
                 self.rows.add(event, self.index)
+
+    def _events(self, held: _Held) -> list[Event] | Rejected:
+        """Return the events of a line; one record of it that is no event rejects the line, which is kept whole."""
+        extra = "\n".join(held.extra).rstrip() if held.extra else ""
+        outcome = held.outcome
+        parsed = outcome if isinstance(outcome, Parsed) else Parsed((cast("Record", outcome),))
+        *before, last = parsed.records
+        events: list[Event] = []
+        for record in before:
+            made = self.mapper.event(record, held.offset)
+            if isinstance(made, Rejected):
+                return made
+            events.append(made)
+        made = self.mapper.event(last, held.offset, extra, parsed.unread)
+        return made if isinstance(made, Rejected) else [*events, made]
 
     def _reject(self, lines: list[tuple[int, int, str]], reason: str) -> None:
         self.skipping, self.rejecting = False, True
