@@ -278,8 +278,7 @@ def said_by(response: Response) -> tuple[str, tuple[tuple[str, str], ...]]:
         words += [str(problem[key]) for key in ("title", "message") if problem.get(key)]
     elif problem and not words:
         words.append(str(problem))
-    if not words:
-        words = [f"{name}: {message}" for name, message in fields]
+    words += [f"{name}: {message}" for name, message in fields]
     return clean("; ".join(words)), tuple(fields)
 
 

@@ -144,7 +144,7 @@ def test_what_servers_say() -> None:
     zendesk = answer(
         422, {"error": "RecordInvalid", "description": "Record validation errors", "details": {"status": [{"description": "closed"}]}}
     )
-    assert said_by(zendesk) == ("Record validation errors", (("status", "closed"),))
+    assert said_by(zendesk) == ("Record validation errors; status: closed", (("status", "closed"),))
     assert said_by(answer(401, {"error": "Couldn't authenticate you"})) == ("Couldn't authenticate you", ())
     assert said_by(answer(500, "oops\x1b[31m")) == ("oops [31m", ())
     assert said_by(answer(400, [1])) == ("", ())
