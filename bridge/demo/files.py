@@ -16,6 +16,7 @@ tickets:
   url: {sandbox}/zendesk
   user: agent@example.test
   token: file:sandbox-token  # a reference, never the secret itself
+  issue_field: 360001  # the ticket field that shows the issue's key
 
 tracker:
   product: jira
@@ -30,7 +31,7 @@ tracker:
     customfield_10102: silent_accounts
     customfield_10103: affected_revenue
     customfield_10104: first_seen
-    customfield_10105: severity
+    customfield_10105: {severity}
 
 databases:
   app: {database}
@@ -42,6 +43,10 @@ logs:
 {sources}
 views: {{database: app, folder: views}}
 """
+
+DEMO_SEVERITY = "severity"
+REAL_SEVERITY = "{value: S2}  # required here, and new-errors judges no severity: what this team files errors with"
+"""Constant text for the tracker's required field: without a cohort there is nothing to judge a severity by."""
 
 DEMO_SOURCES = """\
       - {paths: [logs/gateway/*], format: nginx, service: gateway, fields: {account_id: account, trace_id: trace}}

@@ -102,7 +102,12 @@ def write_real_workspace(folder: Path, *, postgres: PostgresUrls, sandbox_url: s
     write_postgres(postgres.owner, made)
     setting = f'{{product: postgres, url: "{postgres.reader}"}}'
     text = files.BRIDGE_YAML.format(
-        title=_TITLE, as_of=zulu(AS_OF), sandbox=sandbox_url, database=setting, sources=files.real_sources(paths)
+        severity=files.REAL_SEVERITY,
+        title=_TITLE,
+        as_of=zulu(AS_OF),
+        sandbox=sandbox_url,
+        database=setting,
+        sources=files.real_sources(paths),
     )
     write_settings(folder, text, files.REAL_VIEWS)
     desk = _seed(made["clients"].to_pylist())

@@ -82,7 +82,14 @@ def write_workspace(
         setting = "{product: duckdb, path: data/app.duckdb}"
     write_settings(
         folder,
-        files.BRIDGE_YAML.format(title=_TITLE, as_of=zulu(truth.as_of), sandbox=sandbox_url, database=setting, sources=files.DEMO_SOURCES),
+        files.BRIDGE_YAML.format(
+            severity=files.DEMO_SEVERITY,
+            title=_TITLE,
+            as_of=zulu(truth.as_of),
+            sandbox=sandbox_url,
+            database=setting,
+            sources=files.DEMO_SOURCES,
+        ),
         files.DEMO_VIEWS,
     )
     lines = write_logs(folder / "logs", truth, megabytes=log_megabytes)

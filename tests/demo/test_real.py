@@ -15,6 +15,7 @@ from bridge.config.workspace import load
 from bridge.demo import real
 from bridge.demo.embedded_postgres import running
 from bridge.errors import NotFoundError
+from bridge.filing.settings import read_settings
 from bridge.logs.options import parse_sources
 from bridge.model.window import Window
 from bridge.plugins import AdapterOptions
@@ -52,6 +53,10 @@ def test_workspace(tmp_path: Path, server_folder: Callable[[str], Path]) -> None
     assert all(real.WINDOW.start < ticket.created_at < real.AS_OF for ticket in desk.tickets)
     settings = load(made.folder)
     assert settings.as_of == real.AS_OF
+    assert settings.tracker is not None
+    filing = read_settings(settings.tracker.values, settings.filing, where="bridge.yaml")
+    required = {name for kind in desk.project.issue_types for name in kind.required}
+    assert {name for name in required if filing.fields[name].constant == "S2"} == required
     [source] = parse_sources(settings.logs["app"].values, "bridge.yaml")
     assert [Path(path).parent for path in source.paths] == [logs] * 4
     assert not list(made.folder.rglob("*.gz"))
