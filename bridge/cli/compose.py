@@ -31,19 +31,26 @@ def catalog(args: argparse.Namespace) -> Catalog:
     from bridge.errors import NotFoundError
 
     try:
-        own = workspace(args).root / "investigations"
+        settings = workspace(args)
     except NotFoundError:
         if args.workspace:
             raise
-        own = None
-    return Catalog(builtin=resources.folder("investigations"), workspace=own)
+        return Catalog(builtin=resources.folder("investigations"), workspace=None)
+    return _catalog(settings)
+
+
+def _catalog(settings: Workspace) -> Catalog:
+    from bridge import resources
+    from bridge.catalog.catalog import Catalog
+
+    return Catalog(
+        builtin=resources.folder("investigations"), workspace=settings.root / "investigations", database=settings.views.database or ""
+    )
 
 
 @contextmanager
 def context(args: argparse.Namespace, emit: Emit) -> Iterator[Context]:
     """Give a command its context, and close what it opened."""
-    from bridge import resources
-    from bridge.catalog.catalog import Catalog
     from bridge.catalog.views import load as load_views
     from bridge.workflow.case_store import CaseStore
     from bridge.workflow.clock import SystemClock
@@ -61,7 +68,7 @@ def context(args: argparse.Namespace, emit: Emit) -> Iterator[Context]:
     try:
         yield Context(
             workspace=settings,
-            catalog=Catalog(builtin=resources.folder("investigations"), workspace=settings.root / "investigations"),
+            catalog=_catalog(settings),
             cases=CaseStore(settings.root / "cases", settings.case_prefix),
             views=load_views(settings.views.folder),
             connections=Connections(

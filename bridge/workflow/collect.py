@@ -57,7 +57,7 @@ def collect(context: Context, case: Case, investigation: Investigation, values: 
         started = time.monotonic()
         reused = False
         if isinstance(spec, SqlEvidence):
-            source = spec.database
+            source = context.workspace.database(spec.database).name
             context.emit(StepStarted(source=source, what=f"E{number} {spec.name}"))
             provenance, table, reused = _sql(context, store, case, investigation, number, spec, values, refresh=refresh)
         else:
@@ -117,7 +117,8 @@ def _sql(
     *,
     refresh: bool,
 ) -> tuple[Provenance, pa.Table, bool]:
-    database = context.connections.database(spec.database)
+    source = context.workspace.database(spec.database).name
+    database = context.connections.database(source)
     query = prepare(
         spec.sql,
         dialect=database.dialect,
@@ -129,7 +130,7 @@ def _sql(
     )
     parameters = {name: plain(value) for name, value in sorted(query.values.items())}
     old = None if refresh else store.existing(spec.name)
-    if old is not None and inputs_digest(old.source, old.query, old.parameters) == inputs_digest(spec.database, query.text, parameters):
+    if old is not None and inputs_digest(old.source, old.query, old.parameters) == inputs_digest(source, query.text, parameters):
         return old, store.read(old), True
     started_at = context.clock.now()
     begun = time.monotonic()
@@ -142,7 +143,7 @@ def _sql(
         id=f"E{number}",
         name=spec.name,
         kind=spec.kind,
-        source=spec.database,
+        source=source,
         product=database.product,
         dialect=database.dialect,
         query=query.text,

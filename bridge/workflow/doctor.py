@@ -43,7 +43,15 @@ def examine(context: Context) -> list[Check]:
 
 def _catalogue(context: Context) -> list[Check]:
     entries = context.catalog.list()
-    return [Check(connection="catalogue", what="investigations", ok=True, detail=f"{len(entries)} can be read")]
+    well = sum(not entry.problem for entry in entries)
+    checks = [Check(connection="catalogue", what="investigations", ok=True, detail=f"{well} can be used")]
+    checks += [
+        Check(connection="catalogue", what=entry.id, ok=False, detail=entry.problem, hint=f"bridge investigations check {entry.id}")
+        for entry in entries
+        if entry.problem
+    ]
+    checks += [Check(connection="secrets", what=p.where, ok=False, detail=p.message, hint=p.hint) for p in context.workspace.warnings()]
+    return checks
 
 
 def _views(context: Context) -> list[Check]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bridge import __version__
 from bridge.analysis.analyse import affected_accounts, analyse
 from bridge.analysis.inputs import AnalysisInputs
+from bridge.catalog.views import needed, require
 from bridge.errors import InputError, NotFoundError, Problem
 from bridge.model.case import Case
 from bridge.model.evidence import Scalar
@@ -55,6 +56,7 @@ def investigate(
     Stopped at any point, it leaves a case that the same call continues; `new` opens another one anyway.
     """
     investigation = context.catalog.get(investigation_id)
+    require(needed(investigation), context.views, context.workspace.views.folder)
     requested = tuple(dict.fromkeys(tickets))
     open_case = None if new else _open_case(context, requested, investigation, given)
     case = open_case or _new_case(context, requested, investigation, given)

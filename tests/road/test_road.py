@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -159,7 +160,7 @@ def test_the_report_says_it_in_every_format(workspace: Workspace) -> None:
         for wanted in ("4.18.0", "02:00", "cache-refresh", "38", "412", "19"):
             assert wanted in text, (name, wanted)
         assert "snapshot" in text, name
-        assert "None" not in text, name
+        assert not re.search(r"\bNone\b(?! in the)", text), name
     assert len(workspace.case_file("report/report.html").read_bytes()) < 100_000
     rows = list(csv.DictReader(io.StringIO(workspace.case_file("attachments/affected.csv").read_text())))
     assert {r["account_id"] for r in rows} == set(planted["affected"])

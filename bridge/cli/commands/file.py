@@ -4,92 +4,91 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.cli import compose, output
 from bridge.cli.progress import Progress
-from bridge.errors import ExitCode, InputError, Problem, RefusedError
+from bridge.errors import BridgeError, ExitCode, InputError, Problem, RefusedError
 
 if TYPE_CHECKING:
-    from bridge.filing.file import FilingResult
     from bridge.workflow.context import Context
     from bridge.workflow.filing import Planned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What filing came to: printed at the end, by `bridge file` and `bridge run` alike."""
+
+    code: ExitCode
+    document: dict[str, object]
+    """For programs."""
+    lines: tuple[str, ...]
+    """For people."""
+    error: BridgeError | None = None
+    """Raised after the rest was printed."""
 
 
 def run(args: argparse.Namespace) -> int:
     """File, or show what would be written."""
     with Progress(quiet=args.output != "text") as progress, compose.context(args, progress) as context:
-        return work(args, context, args.case)
+        outcome = work(args, context, args.case)
+    if args.output != "text":
+        output.data(args, outcome.document)
+    return finish(args, outcome)
 
 
-def work(args: argparse.Namespace, context: Context, case_id: str) -> int:
+def finish(args: argparse.Namespace, outcome: Outcome) -> int:
+    """Print the lines for people, and let the error out."""
+    if args.output == "text":
+        for line in outcome.lines:
+            output.say(output.safe(line))
+        if outcome.error:
+            raise outcome.error
+    return outcome.error.exit_code if outcome.error else outcome.code
+
+
+def work(args: argparse.Namespace, context: Context, case_id: str) -> Outcome:
     """Do it; shared with `bridge run`."""
     from bridge.workflow.filing import file, plan_filing
 
     planned = plan_filing(context, case_id)
     if args.dry_run:
-        return _dry_run(args, planned)
+        return _dry_run(planned)
     if planned.preflight:
         raise _refusal(planned)
     if not args.yes and not planned.already and not _confirmed(args, planned):
-        output.narrate("  nothing was written")
-        return ExitCode.NO
+        return Outcome(code=ExitCode.NO, document={"case": case_id, "written": False}, lines=("  nothing was written",))
     result = file(context, case_id, recreate=args.recreate)
-    show(args, result)
-    if result.error:
-        raise result.error
-    return ExitCode.DONE
-
-
-def show(args: argparse.Namespace, result: FilingResult) -> None:
-    """Print the result."""
-    if args.output != "text":
-        output.data(
-            args,
-            {
-                "case": result.case_id,
-                "issue": result.issue,
-                "created": result.created,
-                "writes": result.writes,
-                "linked": result.linked,
-                "tickets": result.tickets,
-                "undone": list(result.undone),
-            },
-        )
-        return
+    document = {
+        "case": result.case_id,
+        "issue": result.issue,
+        "created": result.created,
+        "writes": result.writes,
+        "linked": result.linked,
+        "tickets": result.tickets,
+        "undone": list(result.undone),
+    }
     mark = "✓ " if result.writes else ""
-    output.say(f"\n  {mark}{output.safe(result.sentence)}")
+    return Outcome(code=ExitCode.DONE, document=document, lines=("", f"  {mark}{result.sentence}"), error=result.error)
 
 
-def _dry_run(args: argparse.Namespace, planned: Planned) -> int:
-    code = ExitCode.NO if planned.preflight else ExitCode.DONE
-    if args.output != "text":
-        output.data(
-            args,
-            {
-                "would_write": not planned.already,
-                "already": planned.already,
-                "draft": planned.plan.draft,
-                "attachments": [a.name for a in planned.plan.attachments],
-                "tickets": [t.ticket_id for t in planned.plan.tickets],
-                "refused": list(planned.preflight),
-            },
-        )
-        return code
-    if planned.already:
-        output.say(f"  {output.safe(planned.already)}")
-        output.say("  It would look for what is missing, and write only that:")
-    else:
-        output.say("  Would write:")
-    for line in planned.lines:
-        output.say(f"    {output.safe(line)}")
+def _dry_run(planned: Planned) -> Outcome:
+    lines = [f"  {planned.already}", "  It would look for what is missing, and write only that:"] if planned.already else ["  Would write:"]
+    lines += [f"    {line}" for line in planned.lines]
     for check in planned.preflight:
-        output.say(f"  ✗ {output.safe(check.what)}: {output.safe(check.detail)}")
-        for line in check.hint.splitlines():
-            output.say(f"      {output.safe(line)}")
+        lines += [f"  ✗ {check.what}: {check.detail}", *(f"      {line}" for line in check.hint.splitlines())]
     if not planned.preflight:
-        output.say(f"\n  The tracker would take it.   Next: bridge file {planned.plan.case_id}")
-    return code
+        lines += ["", f"  The tracker would take it.   Next: bridge file {planned.plan.case_id}"]
+    document = {
+        "would_write": not planned.already,
+        "already": planned.already,
+        "draft": planned.plan.draft,
+        "attachments": [a.name for a in planned.plan.attachments],
+        "tickets": [t.ticket_id for t in planned.plan.tickets],
+        "refused": list(planned.preflight),
+    }
+    return Outcome(code=ExitCode.NO if planned.preflight else ExitCode.DONE, document=document, lines=tuple(lines))
 
 
 def _refusal(planned: Planned) -> RefusedError:

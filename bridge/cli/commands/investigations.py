@@ -34,7 +34,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace, catalog: Catalog) -> int:
-    entries = [{"id": e.id, "version": e.version, "question": e.question, "origin": e.origin} for e in catalog.list()]
+    entries = [
+        {"id": e.id, "version": e.version, "question": e.problem or e.question, "origin": e.origin, "usable": not e.problem}
+        for e in catalog.list()
+    ]
     if args.output != "text":
         output.data(args, {"investigations": entries}, records="investigations")
     else:
@@ -61,14 +64,18 @@ def _show(args: argparse.Namespace, entry: Investigation) -> int:
 
 
 def _check(args: argparse.Namespace, catalog: Catalog) -> int:
-    """Load every entry (or one) strictly and tell all faults; exit 1 when there are any."""
+    """Load every entry (or one) strictly and run its own tests; tell all faults, exit 1 when there are any."""
+    from bridge.catalog.testing import run_tests
+
     failures: list[tuple[str, BridgeError]] = []
     ids = [args.id] if args.id else [entry.id for entry in catalog.list()]
     for name in ids:
         try:
-            catalog.get(name)
+            failed = [result for result in run_tests(catalog.get(name)) if not result.passed]
         except BridgeError as error:
             failures.append((name, error))
+            continue
+        failures += [(name, InputError(f"test '{r.about}' fails", where=r.file, problems=r.problems)) for r in failed]
     if args.output != "text":
         output.data(args, {"checked": ids, "failed": [{"id": n, "message": e.message, "problems": list(e.problems)} for n, e in failures]})
     else:

@@ -21,7 +21,10 @@ def run(args: argparse.Namespace) -> int:
         reported = make_report(context, found.case.id)
         if args.output == "text":
             report.show(reported)
-        code = file.work(args, context, found.case.id)
+        outcome = file.work(args, context, found.case.id)
+    if args.output != "text":
+        output.data(args, {"investigated": investigate.document(found), "report": report.document(reported), "filed": outcome.document})
+    code = file.finish(args, outcome)
     if args.output == "text" and code == ExitCode.DONE:
         output.say(f"\n  Next: bridge show {found.case.id}")
     return code
