@@ -340,7 +340,9 @@ class _Scanner:
         elif blank:
             self.tally.joined += 1
         else:
-            self._reject([place], "goes on a rejected line" if self.rejecting else "goes on an event, and none is before it")
+            rejecting = self.rejecting
+            self._reject([place], "goes on a rejected line" if rejecting else "no event begins here, and none is before it")
+            self.rejecting = rejecting
 
     def _flush(self) -> None:
         held, self.held = self.held, None

@@ -21,7 +21,8 @@ from bridge.logs.times import Clockwork
 _SAMPLE: Final = 200
 _SAMPLE_BYTES: Final = 1_000_000
 _ORDER: Final = ("json", "nginx", "syslog", "logfmt", "csv", "text")
-"""From the strictest to the laxest: the first of equal shares wins."""
+"""From the strictest to the laxest: the first that reads nearly as much as the best wins."""
+_NEARLY: Final = 0.9
 _ENOUGH_COLUMNS: Final = 3
 
 
@@ -55,8 +56,9 @@ def sniff(block: bytes) -> Sniffed:
     lines = [line.rstrip("\r").replace("\0", "") for line in block[:_SAMPLE_BYTES].decode("utf-8", "replace").split("\n")[:_SAMPLE]]
     lines = [line for line in lines if line.strip()]
     shares = {kind: _share(kind, lines) for kind in _ORDER}
-    best = max(_ORDER, key=lambda kind: shares[kind])
-    return Sniffed(name=best if shares[best] else "text", shares=shares, lines=len(lines))
+    best = max(shares.values())
+    name = next(kind for kind in _ORDER if shares[kind] >= _NEARLY * best) if best else "text"
+    return Sniffed(name=name, shares=shares, lines=len(lines))
 
 
 def _share(kind: str, lines: list[str]) -> float:

@@ -22,7 +22,7 @@ _ZERO_ZONES: Final = frozenset({"z", "utc", "gmt"})
 _EARLIEST: Final = 0
 _LATEST: Final = 4_102_444_800_000_000  # 2100-01-01: what lies beyond is no log time
 
-_CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2}):(?P<second>\d{2})(?:[.,:](?P<fraction>\d{1,9})\d*)?"
+_CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{1,2}):(?P<second>\d{1,2})(?:[.,](?P<fraction>\d{1,9})\d*|:(?P<millis>\d{1,3})(?!\d))?"
 # Listed, because `2026-03-10 02:00:01 GET /` names no zone.
 _NAMES = (
     "ACST|AEDT|AEST|AKST|AWST|BRT|BST|CDT|CEST|CET|CST|EDT|EEST|EET|EST|HKT|HST|IST|JST|KST|MDT|MSK|MST|NZDT|NZST|PDT|PST|SAST|SGT|WEST|WET"
@@ -150,7 +150,8 @@ def _from_match(match: re.Match[str], clockwork: Clockwork) -> int:
         hour = hour % 12 + (12 if parts["half"] == "PM" else 0)
     second = int(parts["second"])
     leap = second == 60  # noqa: PLR2004 - a leap second counts as the first of the next minute
-    micro = int((parts.get("fraction") or "0").ljust(6, "0")[:6])
+    # After a colon stand milliseconds as a number: `22:15:35:11` is 0.011 s.
+    micro = int(parts.get("millis") or 0) * 1_000 + int((parts.get("fraction") or "0").ljust(6, "0")[:6])
     year, day = parts.get("year"), int(parts["day"])
     try:
         if year:
