@@ -69,7 +69,9 @@ def _row(call: Call) -> sqlite3.Row:
 def get_attachment(call: Call) -> Response:
     """GET what is known of a file."""
     row = _row(call)
-    return answer(records.attachment_json(call, row["id"], json.loads(row["document"])))
+    shown = records.attachment_json(call, row["id"], json.loads(row["document"]))
+    # Cloud's specification: a number here, a string in the issue and after the upload.
+    return answer({**shown, "id": row["id"]} if call.cloud else shown)
 
 
 def get_content(call: Call) -> Response:

@@ -204,7 +204,7 @@ def bulk_fetch(call: Call) -> Response:
         else:
             found[issue.id] = issue
     shown = [records.shown(call, issue, wanted) for _, issue in sorted(found.items())]
-    return answer({"expand": "names,schema", "issues": shown, "issueErrors": errors})
+    return answer({"issues": shown, "issueErrors": errors})
 
 
 ROUTES = (

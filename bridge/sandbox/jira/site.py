@@ -138,7 +138,8 @@ def statuses(call: Call) -> Response:
     """GET project/{key}/statuses: the workflow's statuses by issue type."""
     _project(call)
     shown = [fields.status_json(call, id_) for id_ in fields.STATUSES]
-    return answer([{**_type_json(call, kind), "statuses": shown} for kind in call.state.project.issue_types])
+    types = [_type_json(call, kind) for kind in call.state.project.issue_types]
+    return answer([{**{key: kind[key] for key in ("self", "id", "name", "subtask")}, "statuses": shown} for kind in types])
 
 
 def all_types(call: Call) -> Response:

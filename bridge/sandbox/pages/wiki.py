@@ -190,6 +190,8 @@ def _mark(match: re.Match[str], pictures: Pictures) -> Markup:  # noqa: PLR0911 
         return _picture(match, pictures)
     if match["address"]:
         return _link(match)
+    if match["bare"] and not is_web_address(match["bare"]):
+        return escape(match["bare"])
     if match["bare"]:
         return Markup('<a href="{0}" rel="noopener noreferrer nofollow">{0}</a>').format(match["bare"])
     if kind in {"strong", "em", "strike"}:
