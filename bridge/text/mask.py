@@ -29,9 +29,9 @@ _VARIABLE: Final = "|".join(
         rf"\b{_ISO}",
         rf"\b{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}\b",
         rf"\b(?:{_HEX}{{1,4}}:){{3,7}}(?::?{_HEX}{{1,4}})+\b",  # IPv6, MAC
-        # A word: hex or mixed after parts of letters, or letters before digits at its end.
+        # A word: hex or mixed after parts of letters, or two letters and more before digits at its end.
         rf"\b((?:[A-Za-z]+_+)*)(?:{_HEX}*[0-9]{_HEX}*(?:_+[A-Za-z0-9_]*)?\b)",
-        r"\b((?:[A-Za-z]+_+)*[A-Za-z]+)[0-9]+(?:_+[A-Za-z0-9_]*)?\b",
+        r"\b((?:[A-Za-z]+_+)*[A-Za-z]{2,})[0-9]+(?:_+[A-Za-z0-9_]*)?\b",
         r"\b((?:[A-Za-z]+_+)*)[A-Za-z]*[0-9][A-Za-z0-9_]*",
     )
 )
