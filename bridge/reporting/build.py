@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bridge.reporting import attachments, charts, context, html, markdown, parse, template, views, wiki
+from bridge.reporting import adf, attachments, charts, context, html, markdown, parse, template, views, wiki
 from bridge.reporting import facts as fact
 from bridge.reporting.charts import Chart
 from bridge.reporting.facts import ReportFacts
@@ -28,6 +29,8 @@ class Report:
     """At most 32,767 characters; without the title, which is the issue's summary."""
     wiki_cut: bool
     """True when sections did not fit: report.html has them all."""
+    adf: str
+    """The same for trackers that want Atlassian Document Format: a JSON text."""
     html: str
     pictures: Mapping[str, bytes]
     """SVG files by name, for report/pictures/."""
@@ -61,6 +64,7 @@ def build(facts: ReportFacts, path: Path) -> Report:
         markdown=markdown.render(document),
         wiki=text,
         wiki_cut=cut,
+        adf=json.dumps(adf.fit(document)[0], indent=1) + "\n",
         html=page,
         pictures=files,
         attachments=_attachments(facts, page) | files,

@@ -56,7 +56,7 @@ def _block(block: Block, *, other: bool = False) -> str:  # noqa: PLR0911  # one
     match block:
         case Heading(level=level, children=children):
             text = _line(children)
-            return f"{'#' * level} {text[:-1]}\\#" if text.endswith("#") else f"{'#' * level} {text}"
+            return f"{'#' * level} {text[:-1]}\\#" if re.search(r"(^|[^\\])#$", text) else f"{'#' * level} {text}"
         case Paragraph(children=children):
             return "\\\n".join(_line(line) for line in _lines(children))
         case Bullets(start=start, items=items):

@@ -167,3 +167,18 @@ def plain(children: tuple[Inline, ...]) -> str:
             case Strong(children=below) | Emphasis(children=below) | Link(children=below):
                 parts.append(plain(below))
     return "".join(parts)
+
+
+def body(document: Document) -> tuple[Block, ...]:
+    """Return the blocks without the title: in a tracker it is the issue's summary."""
+    return tuple(block for block in document.children if not (isinstance(block, Heading) and block.level == 1))
+
+
+def sections(document: Document) -> list[tuple[Block, ...]]:
+    """Return the body in parts that start at level 2 headings; what stands before the first is a part too."""
+    parts: list[list[Block]] = [[]]
+    for block in body(document):
+        if isinstance(block, Heading) and block.level == 2 and parts[-1]:  # noqa: PLR2004  # sections start at level 2
+            parts.append([])
+        parts[-1].append(block)
+    return [tuple(part) for part in parts]

@@ -29,27 +29,29 @@ from bridge.reporting.nodes import (
     Strong,
     Table,
     Text,
+    body,
     plain,
+    sections,
 )
 
 LIMIT = 32_767
 """Characters of a Jira description, counted in UTF-16 units as Java does."""
-_CUT_NOTE = "The rest does not fit here: the whole report is attached as report.html."
+CUT_NOTE = "The rest does not fit here: the whole report is attached as report.html."
 
 _ALWAYS = frozenset("{}[]|!^~#")
 _BETWEEN_WORDS = frozenset("*_+-?")
 """Harmless between two letters or digits, markup everywhere else."""
-_ISSUE_KEY = re.compile(r"\b([A-Z][A-Z0-9_]+)-(?=\d)")
-_LINE_START = re.compile(r"^(\s*)(h[1-6]|bq)\.")
-_SCHEME = re.compile(r"(?i)\b([a-z][a-z0-9+.]*)(?::(?=//|\\\\)|(?<=mailto):)")
-_EMOTICON = re.compile(r"([:;])(?=-?[()PDp](?![A-Za-z0-9]))")
-_ICON = re.compile(r"\((?=(?:[!?/xyni+*-]|\\[-!?+*]|on|off|\\\*[rgby]|flag|flagoff)\))")
+_ISSUE_KEY = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9_]+-(?=\d)")
+_LINE_START = re.compile(r"^\s*(?:h[1-6]|bq)\.")
+_SCHEME = re.compile(r"(?i)(?<=[a-z0-9+.]):(?=//)|(?<=mailto):")
+_EMOTICON = re.compile(r"[:;](?=-?[()PDp](?![A-Za-z0-9]))")
+_ICON = re.compile(r"\((?=(?:[!?/xyni+*-]|on|off|\*[rgby]|flag|flagoff)\))")
 _REFERENCE = re.compile(r"&(?=#?\w+;)")
 
 
 def render(document: Document) -> str:
     """Return the body as wiki markup; the title (a level 1 heading) is the issue's summary and left out."""
-    return "\n\n".join(_block(block) for block in _body(document)) + "\n"
+    return "\n\n".join(_block(block) for block in body(document)) + "\n"
 
 
 def fit(document: Document, limit: int = LIMIT) -> tuple[str, bool]:
@@ -61,10 +63,10 @@ def fit(document: Document, limit: int = LIMIT) -> tuple[str, bool]:
     whole = render(document)
     if length(whole) <= limit:
         return whole, False
-    note = f"\n\n{escape(_CUT_NOTE)}\n"
+    note = f"\n\n{escape(CUT_NOTE)}\n"
     room = limit - length(note)
     kept = ""
-    for part in _sections(document):
+    for part in sections(document):
         text = "\n\n".join(_block(block) for block in part)
         longer = f"{kept}\n\n{text}" if kept else text
         if length(longer) > room:
@@ -78,19 +80,6 @@ def fit(document: Document, limit: int = LIMIT) -> tuple[str, bool]:
 def length(text: str) -> int:
     """Count as Java does: a character beyond the basic plane is two."""
     return len(text) + sum(char > "\uffff" for char in text)
-
-
-def _body(document: Document) -> tuple[Block, ...]:
-    return tuple(block for block in document.children if not (isinstance(block, Heading) and block.level == 1))
-
-
-def _sections(document: Document) -> list[tuple[Block, ...]]:
-    parts: list[list[Block]] = [[]]
-    for block in _body(document):
-        if isinstance(block, Heading) and block.level == 2 and parts[-1]:  # noqa: PLR2004  # sections start at level 2
-            parts.append([])
-        parts[-1].append(block)
-    return [tuple(part) for part in parts]
 
 
 def _fill(blocks: tuple[Block, ...], room: int) -> str:
@@ -186,10 +175,13 @@ def _inline(child: Inline, *, table: bool, start: bool, glued: bool) -> str:  # 
             target = url.replace("[", "%5B").replace("]", "%5D")
             return f"[{words}|{target}]" if words else f"[{target}]"
         case Image(source=source, alt=alt, caption=caption):
-            name = source.rsplit("/", 1)[-1]
-            return escape(
-                f"Picture {name} (attached): {caption}. {alt}" if caption else f"Picture {name} (attached): {alt}", line_start=start
-            )
+            return escape(picture_words(source, alt, caption), line_start=start)
+
+
+def picture_words(source: str, alt: str, caption: str) -> str:
+    """Return what stands for a picture where it can't be shown: its attachment's name and the same numbers in words."""
+    name = source.rsplit("/", 1)[-1]
+    return f"Picture {name} (attached): {caption}. {alt}" if caption else f"Picture {name} (attached): {alt}"
 
 
 def _marked(mark: str, children: tuple[Inline, ...], *, table: bool, glued: bool) -> str:
@@ -201,17 +193,25 @@ def _marked(mark: str, children: tuple[Inline, ...], *, table: bool, glued: bool
 
 
 def escape(text: str, *, line_start: bool = False) -> str:
-    """Return `text` as words: `{panel}`, `[~admin]`, `!x.png!`, issue keys, addresses and smileys stay text."""
-    text = _REFERENCE.sub("&amp;", text)
-    parts = [_char(text, index) for index in range(len(text))]
-    escaped = "".join(parts)
-    escaped = _ISSUE_KEY.sub(r"\1\\-", escaped)
-    escaped = _SCHEME.sub(lambda match: match[0][:-1] + "&#58;", escaped)
-    escaped = _EMOTICON.sub(lambda match: f"&#{ord(match[1])};", escaped)
-    escaped = _ICON.sub(r"\\(", escaped)
+    """Return `text` as words: `{panel}`, `[~admin]`, `!x.png!`, issue keys, addresses and smileys stay text.
+
+    One pass over the original: working on what is escaped already would break its references.
+    """
+    text = text.replace("\n", " ")
+    referenced = {match.start() for pattern in (_REFERENCE, _SCHEME, _EMOTICON) for match in pattern.finditer(text)}
+    slashed = {match.end() - 1 for match in _ISSUE_KEY.finditer(text)} | {match.start() for match in _ICON.finditer(text)}
     if line_start:
-        escaped = _LINE_START.sub(r"\1\2&#46;", escaped)
-    return escaped.replace("\n", " ")
+        referenced |= {match.end() - 1 for match in _LINE_START.finditer(text)}
+    parts: list[str] = []
+    for index, char in enumerate(text):
+        if index in referenced:
+            parts.append("&amp;" if char == "&" else f"&#{ord(char)};")
+        elif index in slashed or (char in "()" and parts and parts[-1].startswith("&#")):
+            # After a reference a bracket would make its semicolon a smiley.
+            parts.append(f"\\{char}")
+        else:
+            parts.append(_char(text, index))
+    return "".join(parts)
 
 
 def _char(text: str, index: int) -> str:

@@ -69,11 +69,17 @@ def hostile() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def corpus() -> tuple[str, ...]:
-    """Every string of the shared text corpora; the test is skipped without them."""
-    folder = CORPORA / "text"
-    if not folder.is_dir():
-        pytest.skip(f"needs {folder}: set BRIDGE_CORPORA to the folder of the corpora")
+def corpora() -> Path:
+    """The folder of the shared corpora; the test is skipped without it."""
+    if not CORPORA.is_dir():
+        pytest.skip(f"needs {CORPORA}: set BRIDGE_CORPORA to the folder of the corpora")
+    return CORPORA
+
+
+@pytest.fixture(scope="session")
+def corpus(corpora: Path) -> tuple[str, ...]:
+    """Every string of the shared text corpora."""
+    folder = corpora / "text"
     found: list[str] = []
     for path in sorted(folder.iterdir()):
         text = path.read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ NAMES = ("empty-exports", "new-errors")
 
 
 def files(report: Report) -> dict[str, bytes]:
-    written = {"report.md": report.markdown.encode(), "report.wiki": report.wiki.encode()}
+    written = {"report.md": report.markdown.encode(), "report.wiki": report.wiki.encode(), "report.adf.json": report.adf.encode()}
     return written | dict(report.attachments)
 
 

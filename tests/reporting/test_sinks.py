@@ -10,13 +10,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.model.finding import AffectedAccount
-from bridge.reporting import attachments, charts, html, markdown, parse, wiki
+from bridge.reporting import adf, attachments, charts, html, markdown, parse, wiki
 from bridge.reporting.build import Report, build, find_template
 from bridge.reporting.facts import ReportFacts
 from bridge.reporting.gates import problems
@@ -25,7 +26,7 @@ from bridge.reporting.safe import code_block, escaped
 from bridge.text.terminal import visible
 
 LIVE_WIKI = re.compile(
-    r"\{[a-zA-Z*]|\{\{|\[[^\]]|!\S|\|\||(?m:^\s*(?:h[1-6]\.|bq\.|[*#-]+ |-{4}|\|))|(?<![\w&])[*_+^~-](?=\S)|\?\?|\b[A-Z][A-Z0-9_]+-\d|(?i:\b[a-z]+://)|mailto:|\\\\"
+    r"\{[a-zA-Z*]|\{\{|\[[^\]]|!\S|\|\||(?m:^\s*(?:h[1-6]\.|bq\.|[*#-]+ |-{4}|\|))|(?<![\w&])[*_+^~-](?=\S)|\?\?|\b[A-Z][A-Z0-9_]+-\d|(?i:[a-z]://)|mailto:|\\\\"
 )
 REFERENCE = re.compile(r"&#(\d+);|&amp;|\\([{}\[\]|!^~#*_+?()-])")
 
@@ -69,13 +70,17 @@ def paragraph(text: str) -> Document:
 
 
 def check_markdown(text: str) -> None:
-    for source in (escaped(text), f"# {escaped(text)}", f"- {escaped(text)}", f"| a |\n| --- |\n| {escaped(text)} |", f"> {escaped(text)}"):
-        document = parse.parse(source)
-        words = "".join(plain((node,)) for node in inlines(document.children))
-        assert words.removeprefix("a").strip() == one_line(text) or words.strip() == one_line(text)
-        assert all(isinstance(node, Text) for node in inlines(document.children))
-        again = parse.parse(markdown.render(document))
-        assert again == document
+    value = escaped(text)
+    source = f"{value}\n\n# {value}\n\n- {value}\n\n> {value}\n\n| a |\n| --- |\n| {value} |\n\nx {value} y\n"
+    document = parse.parse(source)
+    nodes = list(inlines(document.children))
+    assert all(isinstance(node, Text) for node in nodes)
+    words = [plain((node,)).strip() for node in nodes]
+    shown = one_line(text)
+    assert words[:-1] == (["a"] if not shown else [shown, shown, shown, shown, "a", shown])
+    assert shown in words[-1]
+    again = parse.parse(markdown.render(document))
+    assert again == document
 
 
 def check_code(text: str) -> None:
@@ -101,6 +106,33 @@ def check_wiki(text: str) -> None:
     cell = wiki.render(parse.parse(f"| a | b |\n| --- | --- |\n| {escaped(text)} | y |")).strip().split("\n")
     assert len(cell) == 2
     assert len(re.findall(r"(?<!\\)\|", cell[1])) == 3
+
+
+def check_adf(text: str) -> None:
+    rendered = adf.render(parse.parse(f"x {escaped(text)}\n\n| a |\n| --- |\n| x {escaped(text)} |\n\n- x {escaped(text)}\n"))
+    found: list[dict[str, Any]] = []
+
+    def walk(node: dict[str, Any]) -> None:
+        found.append(node)
+        for child in node.get("content", ()):
+            walk(child)
+
+    walk(rendered)
+    assert {node["type"] for node in found} <= {
+        "doc",
+        "paragraph",
+        "table",
+        "tableRow",
+        "tableHeader",
+        "tableCell",
+        "bulletList",
+        "listItem",
+        "text",
+    }
+    texts = [node for node in found if node["type"] == "text"]
+    shown = one_line(text)
+    assert [node["text"].removeprefix("x").strip() for node in texts] == [shown, "a", shown, shown]
+    assert not [node for node in texts if "marks" in node]
 
 
 def check_html(text: str) -> None:
@@ -139,6 +171,7 @@ SINKS: dict[str, Callable[[str], None]] = {
     "markdown": check_markdown,
     "code": check_code,
     "wiki": check_wiki,
+    "adf": check_adf,
     "html": check_html,
     "csv": check_csv,
 }

@@ -28,7 +28,7 @@ def without(facts: ReportFacts, names: tuple[str, ...]) -> ReportFacts:
 
 def test_every_combination_of_missing_findings_gives_a_report(load: Load) -> None:
     facts, path = load("empty-exports"), find_template("bug_report")
-    for size in (1, 2, len(PARTS)):
+    for size in (1, len(PARTS) - 1, len(PARTS)):
         for names in itertools.combinations(PARTS, size):
             report = build(without(facts, names), path)
             assert 10 <= len(report.title) <= 100
