@@ -48,6 +48,7 @@ def test_an_issue_is_readable_and_nothing_in_it_runs(filed: RunningSandbox) -> N
     assert "ZD-1001 &lt;i&gt;" in page.text
     assert "<strong>seen</strong> &lt;u&gt;" in page.text
     assert "Affected accounts</dt><dd>38</dd>" in page.text
+    assert "First seen</dt><dd>2026-03-11 02:04 UTC</dd>" in page.text
     assert "<script" not in page.text
     assert "script-src" not in page.headers["Content-Security-Policy"]
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")

@@ -173,6 +173,8 @@ def _plain(state: State, field: fields.Field, value: Any) -> str:
         return _person(state, value)
     if field.kind == "number":
         return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+    if field.kind == "datetime":
+        return f"{_shown_time(str(value))} {str(value)[-5:].replace('+0000', 'UTC')}"
     known = fields.names(state.project, field)
     items = value if isinstance(value, list) else [value]
     return ", ".join(str(known.get(str(item), item)) for item in items)
