@@ -14,6 +14,7 @@ TITLE_LENGTH = 100
 _TRUE = frozenset({"true", "yes", "1", "on"})
 _CUTS = (" although ", " while ", " but ", ", ", " even though ", " (")
 _SHORT = 48
+_FIRST_WORD = re.compile(r"(?:The|A|An|It|No|Some|Every|All|Each|This|These|When|After)\b")
 _PLAIN_WORD = re.compile(r"[a-z]+(?=[ ,:;.]|$)")
 
 
@@ -38,6 +39,12 @@ def sentence(text: str) -> str:
     if _PLAIN_WORD.match(text):
         text = text[0].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _inside(text: str) -> str:
+    """Return a sentence as it stands after a colon: an article or a common word begins small."""
+    text = text.strip()
+    return text[0].lower() + text[1:] if _FIRST_WORD.match(text) else text
 
 
 def change_name(change: Change) -> str:
@@ -158,7 +165,7 @@ def summary(facts: ReportFacts) -> tuple[str, ...]:
     said: list[str] = []
     if investigation.observed:
         fails = f" {investigation.fails}" if investigation.fails else ""
-        said.append(sentence(f"{investigation.subject}{fails}: {investigation.observed}"))
+        said.append(sentence(f"{investigation.subject}{fails}: {_inside(investigation.observed)}"))
     if analysis.cohort is not None:
         said.append(_how_many(facts))
     if analysis.cohort is None and analysis.novelties:

@@ -72,6 +72,12 @@ def test_a_long_condition_never_makes_a_long_title(load: Load) -> None:
         assert len(views.title(dataclasses.replace(facts, analysis=long))) <= 100
 
 
+def test_what_is_observed_reads_on_after_a_colon(load: Load) -> None:
+    facts = load("empty-exports")
+    spoken = dataclasses.replace(facts, investigation=dataclasses.replace(facts.investigation, observed="The file has no rows."))
+    assert views.summary(spoken)[0] == "Scheduled exports come out empty: the file has no rows."
+
+
 def test_steps_name_start_state_trigger_and_observation(load: Load) -> None:
     found = views.steps(load("empty-exports"))
     assert found is not None
