@@ -304,7 +304,8 @@ def _novelty(inputs: AnalysisInputs, wanted: frozenset[str], voice: say.Voice) -
         return Novelties(), [say.nothing("novelty", text, "", voice, [])]
     found = novelties(*(log_lines([(name, inputs.tables[name]) for name in names]) for names in (now, before)), methods=voice.methods)
     names = (*now, *before)
-    return found, [say.about_novelty(found, item, voice, names) for item in found.found] or [say.no_novelty(found, voice, names)]
+    said = [say.about_novelty(found, item, voice, names) for item in found.found]
+    return found, said if any(item.level == "finding" for item in said) else [*said, say.no_novelty(found, voice, names)]
 
 
 def _ticket_notes(inputs: AnalysisInputs) -> list[str]:

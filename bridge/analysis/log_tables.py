@@ -15,11 +15,21 @@ from bridge.model.finding import LogLine
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bridge.model.finding import NovelTemplate
     from bridge.model.investigation import Investigation
 
 _TEXT = ("level", "service", "account_id", "trace_id", "message", "template_id", "file")
 ERRORS = frozenset({"ERROR", "FATAL", "CRITICAL", "SEVERE", "ALERT", "EMERG", "EMERGENCY", "PANIC"})
 WARNINGS = frozenset({"WARN", "WARNING"})
+
+ORDINARY = 2
+
+
+def rank(novel: NovelTemplate) -> int:
+    """Return 0 for errors and exceptions, 1 for warnings, ORDINARY for the rest: the order in which they are named."""
+    if novel.level in ERRORS or "Exception" in novel.template or "Traceback" in novel.template:
+        return 0
+    return 1 if novel.level in WARNINGS else ORDINARY
 
 
 def log_names(investigation: Investigation, during: str | None = None, *, around: bool | None = None) -> tuple[str, ...]:

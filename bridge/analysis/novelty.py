@@ -8,14 +8,16 @@ A service that the baseline does not hold at all cannot be compared: that is sai
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.compute as pc
+from scipy.stats import norm
 
 from bridge.analysis.events import MICROSECONDS
-from bridge.analysis.log_tables import ERRORS, WARNINGS, line
+from bridge.analysis.log_tables import line, rank
 from bridge.analysis.onset import upper_bound
 from bridge.analysis.statistics import ALPHA, corrected, dispersion, enrichment, matters, ratio_effect
 from bridge.logs.templates import template_of
@@ -29,6 +31,8 @@ FEWEST = 3
 _BLOCKS = 12
 _COARSE = 3
 """Stretches as long as the window that the baseline must hold to judge how much rates vary between them."""
+_FREQUENT = 5
+"""Units a stretch from which a template tells how unsteady the system is."""
 _LISTED = 20
 _EXEMPLARS = 3
 _TEMPLATE = 400
@@ -85,11 +89,10 @@ def novelties(window: pa.Table, baseline: pa.Table, *, methods: int = 1) -> Nove
     p = np.ones(len(groups))
     p[usable] = enrichment(hits[usable], (hits + k0)[usable], (n1 + n0)[usable], n1[usable])
     tried = int(usable.sum())
-    likely = np.flatnonzero(usable & (p * 1.0 <= ALPHA) & (hits >= FEWEST))
-    for index in likely:
-        p[index] = _careful(
-            now, before, int(groups[index]), len(services), (int(hits[index]), int(n1[index]), int(k0[index]), int(n0[index]))
-        )
+    spread = _spread(before, len(services), _length(now))
+    for index in np.flatnonzero(usable & (p <= ALPHA) & (hits >= FEWEST)):
+        counts = (int(hits[index]), int(n1[index]), int(k0[index]), int(n0[index]))
+        p[index] = _careful(now, before, int(groups[index]), len(services), counts, spread)
     q = corrected(p)
     good = usable & (q <= ALPHA / methods) & (hits >= FEWEST)
     good[good] = matters(hits[good], n1[good], k0[good], n0[good])
@@ -111,13 +114,6 @@ def novelties(window: pa.Table, baseline: pa.Table, *, methods: int = 1) -> Nove
         ),
         best_q=float(q.min()) if len(q) else 1.0,
     )
-
-
-def rank(novel: NovelTemplate) -> int:
-    """Return 0 for errors and exceptions, 1 for warnings, 2 for the rest: the order in which they are named."""
-    if novel.level in ERRORS or "Exception" in novel.template or "Traceback" in novel.template:
-        return 0
-    return 1 if novel.level in WARNINGS else 2
 
 
 def _unit(window: pa.Table, baseline: pa.Table) -> str:
@@ -160,18 +156,59 @@ def _counts(side: _Side, services: int) -> tuple[Array, Array]:
     return groups, counts
 
 
-def _careful(now: _Side, before: _Side, group: int, services: int, counts: tuple[int, int, int, int]) -> float:
+def _length(side: _Side) -> int:
+    """Return microseconds from the first to the last line."""
+    return max(1, int(side.at[-1] - side.at[0]) + 1)
+
+
+def _spread(before: _Side, services: int, length: int) -> float:
+    """Return how much templates' rates vary between stretches as long as the window: squared coefficient of variation.
+
+    One stretch says little about one template; all templates together say how unsteady this system is. The upper quartile
+    over frequent templates, or their pooled value if that is more; 0 where the baseline holds fewer than three stretches.
+    """
+    pairs, first = np.unique(np.stack([before.template * services + before.service, before.units], axis=1), axis=0, return_index=True)
+    block = ((before.at - before.at[0]) // length).astype(np.int64)[first]
+    exposed, seen = np.unique(np.stack([before.service, before.units], axis=1), axis=0, return_index=True)
+    size = int(block.max(initial=0)) + 1
+    if size < _COARSE:
+        return 0.0
+    total = np.zeros((services, size))
+    np.add.at(total, (exposed[:, 0], ((before.at - before.at[0]) // length).astype(np.int64)[seen]), 1)
+    groups, index = np.unique(pairs[:, 0], return_inverse=True)
+    counts = np.zeros((len(groups), size))
+    np.add.at(counts, (index.ravel(), block), 1)
+    share = total[groups % services] / total[groups % services].sum(axis=1, keepdims=True)
+    expected = counts.sum(axis=1, keepdims=True) * share
+    used = share > 0
+    degrees = used.sum(axis=1) - 1
+    pearson = np.divide((counts - expected) ** 2, expected, out=np.zeros_like(counts), where=used).sum(axis=1)
+    mean = counts.sum(axis=1) / np.maximum(degrees + 1, 1)
+    frequent = (mean >= _FREQUENT) & (degrees >= 1)
+    if not frequent.any():
+        return 0.0
+    excess = pearson[frequent] / degrees[frequent] - 1
+    return max(0.0, float(excess.sum() / mean[frequent].sum()), float(np.quantile(excess / mean[frequent], 0.75)))
+
+
+def _careful(now: _Side, before: _Side, group: int, services: int, counts: tuple[int, int, int, int], spread: float) -> float:
     """Return the p-value with all counts divided by how much the template's share varies beyond chance."""
     k1, n1, k0, n0 = counts
-    length = max(1, int(now.at[-1] - now.at[0]) + 1)
+    length = _length(now)
     factor = max(
+        1 + spread * n1 * (k1 + k0) / (n1 + n0),
         _between_blocks(now, group, services, -(-length // _BLOCKS), cautious=False),
         _between_blocks(before, group, services, -(-length // _BLOCKS), cautious=False),
         _between_blocks(before, group, services, length, cautious=True, fewest=_COARSE),
         _between_accounts(now, group, services),
     )
     a, b, c, d = int(k1 / factor), round(n1 / factor), round(k0 / factor), round(n0 / factor)
-    return float(enrichment(a, a + c, max(b, a) + max(d, c), max(b, a)))
+    p = float(enrichment(a, a + c, max(b, a) + max(d, c), max(b, a)))
+    if k0 < _FREQUENT or spread <= 0:
+        return p
+    # Rates that vary do so by factors: the same on the log scale, which its long upper tail needs.
+    deviation = math.sqrt(1 / k1 - 1 / n1 + 1 / k0 - 1 / n0 + spread)
+    return max(p, float(norm.sf(math.log(k1 / n1 * n0 / k0) / deviation)))
 
 
 def _between_blocks(side: _Side, group: int, services: int, length: int, *, cautious: bool, fewest: int = 2) -> float:

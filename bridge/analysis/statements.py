@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bridge.analysis.statistics import ALPHA
+from bridge.analysis.log_tables import ORDINARY, rank
+from bridge.analysis.statistics import ALPHA, wilson
 from bridge.model.finding import Effect, Finding, Interval
 
 if TYPE_CHECKING:
@@ -264,12 +265,13 @@ def no_contrast(found: Contrasts, voice: Voice, names: Sequence[str], searched: 
 
 def about_novelty(found: Novelties, item: NovelTemplate, voice: Voice, names: Sequence[str]) -> Finding:
     """A template that is new or much more frequent."""
+    failing = rank(item) < ORDINARY
     change = "new" if not item.traces_before else "more frequent"
     where = f" in {item.accounts:,} accounts" if item.accounts else ""
     return Finding(
         id="",
         kind="novelty",
-        level="finding",
+        level="finding" if failing else "note",
         statement=(
             f"{item.level or 'Event'} of {item.service}, {change}: '{item.template[:160]}' in {item.traces:,} of {item.traces_total:,} {found.unit}{where}; "
             f"before in {item.traces_before:,} of {item.traces_before_total:,}."
@@ -279,7 +281,11 @@ def about_novelty(found: Novelties, item: NovelTemplate, voice: Voice, names: Se
         evidence=voice.cite(*names),
         searched=f"{found.tried:,} templates in {found.units:,} {found.unit} against {found.units_before:,} before",
         check=voice.check(names[0]),
-        caveats=("A new error need not be the cause: what fails first often logs last.",),
+        caveats=(
+            ("A new error need not be the cause: what fails first often logs last.",)
+            if failing
+            else ("An ordinary event: it says that something else happened, not that it failed.",)
+        ),
     )
 
 
@@ -297,7 +303,7 @@ def no_novelty(found: Novelties, voice: Voice, names: Sequence[str]) -> Finding:
     )
     searched = f"{found.tried:,} templates in {found.units:,} {found.unit} against {found.units_before:,} before{services}"
     return replace(
-        nothing("novelty", f"No template is new or clearly more frequent ({seen}).", searched, voice, names),
+        nothing("novelty", f"No error or warning is new or clearly more frequent ({seen}).", searched, voice, names),
         q_value=voice.corrected(found.best_q),
     )
 
@@ -393,6 +399,4 @@ def _span(interval: Interval | None) -> str:
 
 
 def _share(successes: int, total: int) -> Interval:
-    from bridge.analysis.statistics import wilson
-
     return wilson(successes, total)
