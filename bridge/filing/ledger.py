@@ -83,7 +83,7 @@ class Ledger:
         self.holder = holder or this_process()
         self._clock = clock
         self._alive = alive
-        self._db = connect(path)
+        self._db = self._connect()
 
     def close(self) -> None:
         """Close the file."""
@@ -275,6 +275,9 @@ class Ledger:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _connect(self) -> sqlite3.Connection:
+        return connect(self.path)
 
     def _commit(self) -> None:
         self._db.execute("COMMIT")

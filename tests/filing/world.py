@@ -5,6 +5,8 @@ point. Writes may be lost before or after they happened, land late (after they w
 last thing a dying process did; refused creates burn a key number; search shows an issue only after a lag.
 """
 
+# ruff: noqa: ARG002 - the ports' signatures; this world needs less than they offer
+
 from __future__ import annotations
 
 import dataclasses
@@ -20,6 +22,7 @@ from bridge.filing.file import FilingResult, file_case
 from bridge.filing.holder import Holder
 from bridge.filing.ledger import Ledger
 from bridge.filing.plan import FilingPlan, TicketPlan
+from bridge.filing.store import connect
 from bridge.model.filing import Attachment, Check, IssueDraft, IssueRef, RemoteLink
 from bridge.model.ticket import Comment, Ticket
 
@@ -88,6 +91,7 @@ class World:
     issues: list[FakeIssue] = field(default_factory=list)
     next_number: int = 1
     tickets: dict[str, FakeTicket] = field(default_factory=dict)
+    database: sqlite3.Connection | None = None
     late: list[tuple[datetime, Callable[[], None]]] = field(default_factory=list)
     sent: int = 0
     """Writes that reached the outside world."""
@@ -133,6 +137,11 @@ class World:
             raise KilledError
         raise UnknownOutcomeError(f"{fault}: no answer")
 
+    def end(self) -> None:
+        """Give the database back."""
+        if self.database is not None:
+            self.database.close()
+
     # A process
 
     def run(self, plan: FilingPlan, *, recreate: bool = False) -> FilingResult:
@@ -171,8 +180,17 @@ class FaultyLedger(Ledger):
     def __init__(self, world: World, holder: Holder) -> None:
         self._world = world
         super().__init__(world.folder / "ledger.sqlite", world.clock, holder=holder, alive=lambda _: False)
-        # Power cuts are SQLite's business; without syncing ten thousand schedules take seconds.
-        self._db.execute("PRAGMA synchronous = OFF")
+
+    def _connect(self) -> sqlite3.Connection:
+        # One database in memory outlives the processes of a world: opening files is SQLite's business, and most of the time.
+        if self._world.database is None:
+            self._world.database = connect(Path(":memory:"))
+        return self._world.database
+
+    def close(self) -> None:
+        """What a process that ends leaves behind: an open transaction is undone."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
 
     def _commit(self) -> None:
         fault = self._world.fault("commit")
