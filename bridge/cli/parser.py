@@ -101,6 +101,23 @@ def _file_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _logs_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("templates", "compare"))
+    parser.add_argument("files", nargs="*", metavar="FILE", help="log files, plain or compressed; - reads stdin")
+    templates = parser.add_argument_group("templates")
+    templates.add_argument("--field", default="message", metavar="NAME", help="where the message is in JSON lines (default message)")
+    templates.add_argument("--content-column", metavar="NAME", help="FILE is CSV; the messages are in this column")
+    templates.add_argument("--assign", metavar="OUT", help="write one JSON line a line: line, template_id, template (- writes to stdout)")
+    templates.add_argument("--known", metavar="FILE", help="templates of earlier runs (JSON): read first, brought up to date at the end")
+    compare = parser.add_argument_group("compare")
+    compare.add_argument(
+        "--before", nargs="+", default=[], metavar="FILE|TIME..TIME", help="how it normally is: files, a stretch of time, or both"
+    )
+    compare.add_argument("--after", nargs="+", default=[], metavar="FILE|TIME..TIME", help="how it is now")
+    compare.add_argument("--by", default="service", metavar="FIELD", help="the groups that are ranked (default service)")
+    compare.add_argument("--source", metavar="NAME", help="read the files as this log source of bridge.yaml says")
+
+
 def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to read than helpers
     """Return the whole parser."""
     parser = Parser(
@@ -161,6 +178,8 @@ def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to
     sql.add_argument("action", choices=("check",))
     sql.add_argument("files", nargs="*", metavar="FILE", help=".sql files; left out: JSON lines on stdin")
     sql.add_argument("--dialect", default="postgres", metavar="NAME", help="dialect of .sql files (default postgres)")
+
+    add("logs", "ask log files: the templates of their messages, and what is different now", _logs_arguments)
 
     schema = add("schema", "print a JSON Schema for editors")
     schema.add_argument("name", choices=("workspace", "investigation", "case", "evidence", "findings"))
