@@ -74,6 +74,12 @@ class RetryLaterError(BridgeError):
         self.after_seconds = after_seconds
 
 
+class GateError(BridgeError):
+    """The answer is no: something was checked before it may leave, and fails."""
+
+    exit_code = ExitCode.NO
+
+
 class UnknownOutcomeError(RetryLaterError):
     """A write was sent and its answer was lost: it may have happened. Settle it, never repeat it blindly."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.errors import NotFoundError
+from bridge.errors import GateError, NotFoundError, Problem
 from bridge.filing.file import FilingResult, file_case
 from bridge.filing.ledger import Ledger
 from bridge.filing.plan import FilingPlan, describe
@@ -133,7 +134,17 @@ def _read(folder: Path, name: str, case_id: str) -> str:
 
 
 def _title(folder: Path) -> str:
-    return _read(folder, "title.txt", folder.name).strip()
+    """Return the report's title; a report that failed a gate is not filed."""
+    facts = json.loads(_read(folder, "filing.json", folder.name))
+    gates = tuple(Problem(**gate) for gate in facts["gates"])
+    if gates:
+        raise GateError(
+            f"the report of {folder.name} fails {len(gates)} gates",
+            where=str(folder / "report"),
+            hint="see docs/reports.md",
+            problems=gates,
+        )
+    return str(facts["title"])
 
 
 def _attachments(folder: Path) -> list[Path]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge import __version__
-from bridge.errors import NotFoundError
+from bridge.errors import NotFoundError, Problem
 from bridge.model.change import Change
 from bridge.model.investigation import Investigation
 from bridge.reporting.build import Report, build, find_template
 from bridge.reporting.facts import ReportFacts
-from bridge.workflow.codec import write_bytes, write_text
-from bridge.workflow.events import StepDone, StepStarted
+from bridge.reporting.gates import problems
+from bridge.workflow.codec import to_json, write_bytes, write_text
+from bridge.workflow.events import StepDone, StepStarted, Warned
 from bridge.workflow.evidence_store import EvidenceStore
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class Reported:
     case: Case
     title: str
     files: tuple[Path, ...]
-    """report.md, report.html, report.wiki, then pictures and attachments."""
+    """report.md, report.html, report.wiki, report.adf.json, filing.json (title and failed gates), then pictures and attachments."""
 
 
 def make_report(context: Context, case_id: str, *, template: str | None = None) -> Reported:
@@ -46,7 +48,10 @@ def make_report(context: Context, case_id: str, *, template: str | None = None) 
     built = build(
         facts(context, case, analysis, investigation), find_template(template or investigation.report, context.workspace.root / "templates")
     )
-    files = _write(folder, built)
+    gates = problems(built)
+    files = _write(folder, built, gates)
+    for problem in gates:
+        context.emit(Warned(message=f"the report can't be filed like this ({problem.where}): {problem.message}"))
     case = replace(case, state="reported" if case.state in {"open", "investigated"} else case.state)
     context.cases.save(case)
     context.emit(StepDone(source="report", what="rendered", detail=f"{len(files)} files", seconds=time.monotonic() - started))
@@ -103,12 +108,18 @@ def _changes(store: EvidenceStore, investigation: Investigation, case: Case) -> 
     return tuple(sorted((c for c in rows if case.window.contains(c.at)), key=lambda c: (c.at, c.kind, c.name)))
 
 
-def _write(folder: Path, built: Report) -> tuple[Path, ...]:
+def _write(folder: Path, built: Report, gates: Sequence[Problem]) -> tuple[Path, ...]:
+    texts = {
+        "report.md": built.markdown,
+        "report.html": built.html,
+        "report.wiki": built.wiki,
+        "report.adf.json": built.adf,
+        "filing.json": to_json({"title": built.title, "gates": [p._asdict() for p in gates]}),
+    }
     files: list[Path] = []
-    for name, text in (("report.md", built.markdown), ("report.html", built.html), ("report.wiki", built.wiki)):
+    for name, text in texts.items():
         write_text(folder / "report" / name, text)
         files.append(folder / "report" / name)
-    write_text(folder / "report" / "title.txt", built.title + "\n")
     for part, contents in (("report/pictures", built.pictures), ("attachments", built.attachments)):
         for name, data in sorted(contents.items()):
             write_bytes(folder / part / name, data)
