@@ -208,10 +208,12 @@ def _explain(inputs: AnalysisInputs, read: _Read, wanted: frozenset[str], voice:
     events, everything = read.events, np.ones(len(read.events.at), dtype=bool)
     piled = Concentrations()
     if "concentration" in wanted:
-        piled = concentrations(events, read.changes, seed=inputs.seed, methods=voice.methods)
+        piled = concentrations(events, read.changes, minimum=max(1, read.minimum), seed=inputs.seed, methods=voice.methods)
     possible = everything if piled.inside is None else piled.inside
     words = "all events" if piled.inside is None else f"events {say.window_words(piled.found[0])}"
-    step = find_onset(events, possible, read.changes, inputs.window, seed=inputs.seed)
+    # Accounts below the rule's minimum are neither affected nor control: their few failures say nothing about the time.
+    judged = (read.members.affected | read.members.control)[events.account]
+    step = find_onset(events, possible & judged, read.changes, inputs.window, seed=inputs.seed)
     since = possible
     if step is not None and step.p_value * voice.methods <= ALPHA:
         since = possible & (events.at >= micros(step.onset.first_failure))

@@ -1,6 +1,6 @@
 """Concentration: failures pile up at a time of day, or some minutes after a recurring event, beyond the load.
 
-The test counts accounts, one failing event each (a random but repeatable one), so that an account that fails
+The test counts affected accounts, one failing event each (a random but repeatable one), so that an account that fails
 all the time is one witness. The load is what one event of each account would look like if failing had
 nothing to do with the time: each account weighs as much as its number of events makes a failure likely.
 The figures that are printed (inside, total, ratio) count all events.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import xlogy
+from scipy.stats import binom
 
 from bridge.analysis.events import DAY, MICROSECONDS, micros
 from bridge.analysis.scan import REPLICATES, Scan, scan, smallest_seen
@@ -32,7 +33,7 @@ STEP = 5
 """Minutes a bin; edges are found by the minute afterwards."""
 WIDTHS = (5, 10, 15, 20, 30, 45, 60)
 FEWEST = 5
-"""Accounts with a failure below which no concentration can be told."""
+"""Affected accounts below which no concentration can be told."""
 RUNS = 3
 """A job with fewer runs does not recur."""
 _AXES = 12
@@ -66,20 +67,23 @@ class Concentrations:
     """bool, an event row each: inside the window that explains most failures. None when none was found."""
     tried: tuple[str, ...] = ()
     accounts: int = 0
-    """Accounts with a failure: the size of the sample."""
+    """Accounts with enough failures: the size of the sample."""
     seen: int | None = None
     """How many of them, in one quarter of an hour of average load, would have been seen."""
     best_p: float = field(default=1.0)
 
 
 def concentrations(
-    events: Events, changes: Sequence[Change], *, seed: int, replicates: int = REPLICATES, methods: int = 1
+    events: Events, changes: Sequence[Change], *, minimum: int, seed: int, replicates: int = REPLICATES, methods: int = 1
 ) -> Concentrations:
-    """Scan the time of day and the minutes after each recurring change; `methods` shares the 5 % with other methods."""
-    chosen = _witnesses(events)
+    """Scan the time of day and the minutes after each recurring change, over accounts with at least `minimum` failures.
+
+    `methods` shares the 5 % with other methods.
+    """
+    chosen = _witnesses(events, minimum)
     if len(chosen) < FEWEST:
         return Concentrations(accounts=len(chosen))
-    weights = _weights(events)
+    weights = _weights(events, minimum)
     axes = [_time_of_day(events), *_after_events(events, changes)]
     results: list[tuple[Axis, Scan]] = []
     for number, axis in enumerate(axes):
@@ -102,20 +106,19 @@ def concentrations(
     )
 
 
-def _witnesses(events: Events) -> Array:
-    """Return one failing row an account: the one with the smallest hash."""
-    rows = np.flatnonzero(events.failed)
+def _witnesses(events: Events, minimum: int) -> Array:
+    """Return one failing row for each account with enough of them: the one with the smallest hash."""
+    rows = np.flatnonzero(events.failed & (events.per_account(events.failed) >= minimum)[events.account])
     order = rows[np.lexsort((events.pick[rows], events.account[rows]))]
     _, first = np.unique(events.account[order], return_index=True)
     return np.sort(order[first])
 
 
-def _weights(events: Events) -> Array:
-    """Return each row's weight in the load: P(its account fails at all) spread over the account's events."""
+def _weights(events: Events, minimum: int) -> Array:
+    """Return each row's weight in the load: P(its account fails often enough) spread over the account's events."""
     count = events.per_account()
-    rate = min(0.999, np.count_nonzero(events.failed) / max(1, len(events.failed)))
-    chance = -np.expm1(count * np.log1p(-rate))
-    return (chance / np.maximum(count, 1))[events.account]
+    rate = np.count_nonzero(events.failed) / max(1, len(events.failed))
+    return (binom.sf(minimum - 1, count, rate) / np.maximum(count, 1))[events.account]
 
 
 def _time_of_day(events: Events) -> Axis:
@@ -182,7 +185,7 @@ def _describe(axis: Axis, events: Events, result: Scan, p_value: float) -> Conce
 
 
 def _edges(axis: Axis, events: Events, start: int, width: int) -> tuple[int, int]:
-    """Return the minutes [start, end) around the scan's window with the greatest likelihood ratio, all events counted.
+    """Return the minutes [start, end) around the scan's window with the greatest likelihood ratio, all failures counted.
 
     An edge one minute inside a multiple of five moves out to it: clocks and schedules are round.
     """
@@ -193,14 +196,20 @@ def _edges(axis: Axis, events: Events, start: int, width: int) -> tuple[int, int
     known = axis.minutes >= 0
     offset = (axis.minutes - low) % axis.length
     near = known & (offset < size)
-    failing = np.bincount(offset[near & events.failed], minlength=size)
     load = np.bincount(offset[near], minlength=size)
     total, everything = int(np.count_nonzero(events.failed)), len(events.at)
-    c = np.concatenate([[0], np.cumsum(failing)])
     n = np.concatenate([[0], np.cumsum(load)])
     first, last = np.triu_indices(size + 1, 1)
-    inside, share = (c[last] - c[first]).astype(float), (n[last] - n[first]) / everything
-    expected = np.clip(share * total, 1e-9, max(total - 1e-9, 1e-9))
+    # As in the scan, the day with most failures counts no more than the second: a burst beside must not move an edge.
+    days, day = np.unique(events.at[near & events.failed] // DAY, return_inverse=True)
+    by_day = np.zeros((len(days), size + 1), dtype=np.int64)
+    np.add.at(by_day, (day.ravel(), offset[near & events.failed] + 1), 1)
+    caught = np.cumsum(by_day, axis=1)[:, last] - np.cumsum(by_day, axis=1)[:, first]
+    top = np.partition(caught, len(days) - 2, axis=0)[-2:] if len(days) > 1 else np.concatenate([caught * 0, caught])
+    excess = top[1] - top[0]
+    total = total - excess
+    inside, share = (caught.sum(axis=0) - excess).astype(float), (n[last] - n[first]) / everything
+    expected = np.maximum(share * total, 1e-9)
     outside = total - inside
     value = xlogy(inside, np.maximum(inside, 1e-9) / expected) + xlogy(
         outside, np.maximum(outside, 1e-9) / np.maximum(total - expected, 1e-9)

@@ -40,9 +40,12 @@ def units(
     """Return a row of attributes for each affected and control account, who is affected, their indices, and which are events'.
 
     Event attributes come from one event an account, picked at random and repeatably: a failing one of affected
-    accounts, a possible one of controls. So an account with many events is still one witness.
+    accounts, a possible one of controls. So an account with many events is still one witness. Affected accounts that
+    failed elsewhere only are left out, as controls without a possible event are.
     """
-    chosen = np.flatnonzero(members.affected | control)
+    failing = np.zeros(len(events.accounts), dtype=bool)
+    failing[events.account[events.failed & possible]] = True
+    chosen = np.flatnonzero((members.affected & failing) | control)
     names = [events.accounts[i] for i in chosen]
     columns: dict[str, Any] = {}
     if population is not None:
@@ -66,7 +69,7 @@ def _picked(events: Events, members: Membership, possible: Array) -> Array:
     """Return a row by account: the one with the smallest hash among its failing (affected) or possible (others) ones; -1: none."""
     result = np.full(len(events.accounts), -1, dtype=np.int64)
     is_affected = members.affected[events.account]
-    for rows in (events.failed & is_affected, events.failed & is_affected & possible, ~events.failed & ~is_affected & possible):
+    for rows in (events.failed & is_affected & possible, ~events.failed & ~is_affected & possible):
         index = np.flatnonzero(rows)
         order = index[np.lexsort((events.pick[index], events.account[index]))]
         accounts, first = np.unique(events.account[order], return_index=True)

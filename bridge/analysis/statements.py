@@ -190,10 +190,10 @@ def about_concentration(found: Concentrations, item: Concentration, voice: Voice
 def no_concentration(found: Concentrations, voice: Voice, source: str) -> Finding:
     """Nothing piles up, or there is too little to tell."""
     if not found.tried:
-        text = f"Too few to tell whether failures pile up at some time: {found.accounts} accounts with a failure, 5 are needed."
+        text = f"Too few to tell whether failures pile up at some time: {found.accounts} affected accounts, 5 are needed."
         return nothing("concentration", text, "", voice, [source])
     power = (
-        f"{found.seen} of {found.accounts} accounts failing in the same quarter of an hour would have been seen"
+        f"{found.seen} of {found.accounts} affected accounts failing in the same quarter of an hour would have been seen"
         if found.seen
         else "too few failures to see any"
     )
@@ -202,7 +202,7 @@ def no_concentration(found: Concentrations, voice: Voice, source: str) -> Findin
 
 
 def _concentration_searched(found: Concentrations) -> str:
-    return f"windows of 5 to 60 minutes over {', '.join(found.tried)}, against the load of all events; one failure each of {found.accounts} accounts"
+    return f"windows of 5 to 60 minutes over {', '.join(found.tried)}, against the load of all events; one failure each of {found.accounts} affected accounts"
 
 
 def about_contrast(found: Contrasts, item: Contrast, voice: Voice, names: Sequence[str], control: str, searched: str) -> Finding:
