@@ -9,7 +9,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: help demo real test check lint types imports wheel docs bench lock clean
+.PHONY: help demo real test check lint types imports wheel readme docs bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,7 +49,10 @@ imports: $(VENV)/.dev
 wheel: $(VENV)/.dev ## build the wheel, install it into an empty environment and use it there
 	@$(BIN)/python tests/wheel.py
 
-docs: $(VENV)/.dev ## write the pages that are generated (docs/commands.md)
+readme: $(VENV)/.dev ## put a real run of the demo into README.md (pictures need chromium)
+	@$(BIN)/python tests/refresh_readme.py
+
+docs: $(VENV)/.dev ## write the pages that are generated (docs/commands.md, docs/index.md)
 	@$(BIN)/python tests/generate_docs.py
 
 bench: $(VENV)/.dev ## start-up benchmark

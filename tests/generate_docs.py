@@ -1,4 +1,4 @@
-"""Write docs/commands.md from the parser, so that the page can't fall behind. Run: make docs"""
+"""Write docs/commands.md from the parser and docs/index.md from the pages, so that they can't fall behind. Run: make docs"""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 from bridge.cli.parser import build
 from bridge.errors import ExitCode
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGE = DOCS / "commands.md"
+INDEX = DOCS / "index.md"
 
 EXIT_CODES = {
     ExitCode.DONE: "done",
@@ -70,6 +72,17 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def index() -> str:
+    """Return the list of all pages by their first headings."""
+    lines = ["# All pages", "", "Written by `make docs`. Start with the [README](../README.md).", ""]
+    for path in sorted(DOCS.rglob("*.md"), key=lambda p: (len(p.relative_to(DOCS).parts), str(p))):
+        if path != INDEX:
+            heading = next(line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# "))
+            lines.append(f"- [{heading[2:]}]({path.relative_to(DOCS)})")
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
-    print(f"wrote {PAGE.name}")
+    INDEX.write_text(index(), encoding="utf-8")
+    print(f"wrote {PAGE.name} and {INDEX.name}")

@@ -36,5 +36,5 @@ def show(reported: Reported) -> None:
     """Print the title and the report's paths for people."""
     output.say(f"\n  {output.bold(output.safe(reported.title))}")
     for path in reported.files:
-        if path.suffix in {".md", ".html", ".wiki"}:
+        if path.parent.name == "report" and path.suffix in {".md", ".html", ".wiki"}:
             output.say(f"  {output.safe(path)}")
