@@ -7,7 +7,8 @@
 | once       | POST issue, comment, file; a note   | 429, or a failure before a byte of the request went out    |
 
 No request leaves before a Retry-After that was named, for any call of the same `Caller`; all waits and
-attempts of one call together stay within its patience. A write with effect `once` whose answer was lost
+attempts of one call together stay within its patience, and those of a server that can't be reached at all
+within `UNSENT_SECONDS`: a person is waiting, and nothing suggests that it comes back soon. A write with effect `once` whose answer was lost
 (reset, timeout, any 5xx, an answer that can't be read, a redirect) is an UnknownOutcomeError at once.
 """
 
@@ -46,6 +47,8 @@ T = TypeVar("T")
 Effect = Literal["read", "repeatable", "once"]
 Kind = Literal["unsent", "lost", "busy", "down", "page", "garbled", "access", "missing", "conflict", "refused", "redirected", "setup"]
 PATIENCE_SECONDS = 60.0
+UNSENT_SECONDS = 5.0
+"""How long a server is tried again that refuses the connection or whose name is unknown."""
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 15.0
 _AGAIN = frozenset({"unsent", "lost", "busy", "garbled"})
@@ -87,12 +90,14 @@ class Caller:
         product: str,
         *,
         access_hint: str,
+        site: str = "",
         patience: float = PATIENCE_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`product` is the name people know; `access_hint` says where its credentials come from."""
+        """`product` is the name people know, `site` its host; `access_hint` says where its credentials come from."""
         self._product = product
+        self._site = f" at {site}" if site else ""
         self._access_hint = access_hint
         self._patience = patience
         self._sleep = sleep
@@ -104,7 +109,8 @@ class Caller:
 
         `what` names the request for messages: `GET /rest/api/2/issue/REP-1`. Raises bridge.errors only.
         """
-        ends = self._monotonic() + self._patience
+        began = self._monotonic()
+        ends = began + self._patience
         wait = _FIRST_WAIT
         may_have_happened = False
         while True:
@@ -117,7 +123,8 @@ class Caller:
                 if failure.after is not None:
                     self._not_before = self._monotonic() + failure.after
                 pause = failure.after if failure.after is not None else wait * random.uniform(0.5, 1.0)
-                if not _may_repeat(failure, effect) or self._monotonic() + pause > ends:
+                last = min(ends, began + UNSENT_SECONDS) if failure.kind == "unsent" else ends
+                if not _may_repeat(failure, effect) or self._monotonic() + pause > last:
                     raise self._error(failure, what, effect, may_have_happened=may_have_happened) from error
                 self._sleep(pause)
                 wait = min(wait * 2, _LONGEST_WAIT)
@@ -154,7 +161,9 @@ class Caller:
             return RefusedError(f"{name} refused it ({text})", where=what, problems=problems)
         when = f"in {failure.after:.0f} s" if failure.after is not None else "in a minute"
         error = UnknownOutcomeError if may_have_happened else RetryLaterError
-        message = f"{name} can't be reached ({text})" if failure.kind == "unsent" else f"{name} did not answer properly ({text})"
+        message = f"{name} did not answer properly ({text})"
+        if failure.kind == "unsent":
+            message = f"{name}{self._site} can't be reached ({text})"
         if failure.kind == "busy":
             message = f"{name} is busy ({text})"
         return error(message, where=what, hint=f"run the same command again {when}", after_seconds=failure.after)

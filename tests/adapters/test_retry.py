@@ -10,7 +10,7 @@ import pytest
 import requests
 import urllib3
 
-from bridge.adapters.retry import AnswerError, Caller, failure_of, retry_after, said_by
+from bridge.adapters.retry import UNSENT_SECONDS, AnswerError, Caller, failure_of, retry_after, said_by
 from bridge.errors import AccessError, BridgeError, RetryLaterError, UnknownOutcomeError
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "cases" / "adapters" / "failures.json").read_text(encoding="utf-8"))
@@ -155,3 +155,12 @@ def test_access_tells_where_the_credentials_are() -> None:
         caller(Time()).run("GET x", "read", failing(1, error_of("401")))
     assert raised.value.hint == "check user and token"
     assert "why" in raised.value.message
+
+
+def test_a_server_that_can_not_be_reached_is_told_within_seconds_and_by_its_address() -> None:
+    time = Time()
+    made = Caller("Jira", site="jira.example.test", access_hint="", sleep=time.sleep, monotonic=time.monotonic)
+    with pytest.raises(RetryLaterError) as raised:
+        made.run("GET x", "read", failing(10_000, error_of("refused connection")))
+    assert 2 < sum(time.waits) <= UNSENT_SECONDS
+    assert "Jira at jira.example.test can't be reached" in raised.value.message

@@ -87,7 +87,7 @@ def open_source(options: AdapterOptions) -> Zendesk:
     session.headers.update({"Accept": "application/json", "User-Agent": "ticket-bridge"})
     session.auth = (f"{user}/token", token) if user else _Bearer(token)
     hint = f"check user and token ({options.where}); an API token belongs to an agent: Admin Center, Apps and integrations, APIs"
-    return Zendesk(settings, session, Caller("Zendesk", access_hint=hint, patience=patience))
+    return Zendesk(settings, session, Caller("Zendesk", site=urlsplit(url).netloc, access_hint=hint, patience=patience))
 
 
 class _Bearer(requests.auth.AuthBase):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 from jira import JIRA
@@ -69,7 +70,8 @@ def open_tracker(options: AdapterOptions) -> Jira:
     patience = reader.number("patience", default=60, least=0, most=3600)
     reader.finish()
     hint = f"check user and token ({options.where}): Cloud wants the account's address and an API token, Data Center a personal access token alone"
-    return Jira(settings, options.secret("token"), Caller("Jira", access_hint=hint, patience=patience))
+    caller = Caller("Jira", site=urlsplit(settings.url).netloc, access_hint=hint, patience=patience)
+    return Jira(settings, options.secret("token"), caller)
 
 
 class Jira:
