@@ -68,6 +68,8 @@ class _Explained:
     """finding, note, or nothing."""
     control: str
     """The control group in words."""
+    elsewhere: int
+    """Affected accounts that failed only outside of what the contrast looked at."""
     skipped: tuple[str, ...]
     """Attributes that were not searched."""
     possible: Array
@@ -240,6 +242,7 @@ def _explain(inputs: AnalysisInputs, read: _Read, wanted: frozenset[str], voice:
         step=step,
         onset_level=_onset_level(step, voice),
         control=control,
+        elsewhere=int(np.count_nonzero(read.members.affected)) - shared.affected,
         skipped=skipped,
         possible=possible,
         conditions=words,
@@ -284,7 +287,9 @@ def _explained_findings(explained: _Explained, wanted: frozenset[str], voice: sa
     if "contrast" in wanted:
         shared = explained.contrasts
         searched = f"not searched: {', '.join(explained.skipped)}" if explained.skipped else ""
-        made += [say.about_contrast(shared, item, voice, names, explained.control, searched) for item in shared.found]
+        made += [
+            say.about_contrast(shared, item, voice, names, (explained.control, explained.elsewhere), searched) for item in shared.found
+        ]
         made += [say.explained_contrast(shared, item, shared.found[by], voice, names) for item, by in shared.explained]
         if not shared.found:
             made.append(say.no_contrast(shared, voice, names, searched))

@@ -205,8 +205,10 @@ def _concentration_searched(found: Concentrations) -> str:
     return f"windows of 5 to 60 minutes over {', '.join(found.tried)}, against the load of all events; one failure each of {found.accounts} affected accounts"
 
 
-def about_contrast(found: Contrasts, item: Contrast, voice: Voice, names: Sequence[str], control: str, searched: str) -> Finding:
-    """What they share."""
+def about_contrast(found: Contrasts, item: Contrast, voice: Voice, names: Sequence[str], groups: tuple[str, int], searched: str) -> Finding:
+    """What they share; `groups` are the control group in words, and how many affected accounts failed elsewhere only."""
+    control, elsewhere = groups
+    apart = (f"{elsewhere:,} affected accounts failed at other times only and were not compared.",) if elsewhere else ()
     same = f" {and_words(item.confounded)} would explain it as well." if item.confounded else ""
     base = item.control / max(1, item.control_total)
     return Finding(
@@ -223,7 +225,7 @@ def about_contrast(found: Contrasts, item: Contrast, voice: Voice, names: Sequen
         evidence=voice.cite(*names),
         searched=f"{found.tried:,} values and pairs; {searched}".rstrip("; "),
         check=voice.check(names[0]),
-        caveats=("What affected accounts share need not be the cause.",),
+        caveats=("What affected accounts share need not be the cause.", *apart),
     )
 
 

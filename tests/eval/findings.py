@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import math
+import resource
 import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow.compute as pc
 from scipy import stats
 
 from bridge.analysis.analyse import analyse
@@ -77,6 +79,32 @@ def null_worlds(seed: int, worlds: int) -> Iterator[Bar]:
     for name, count in hits.items():
         if name != "novelty":
             yield Bar(name=f"null worlds ({worlds}): {name}", value=count / worlds, most=allowed(0.05, worlds))
+
+
+def planted_cases(seed: int, worlds: int) -> Iterator[Bar]:
+    """A defect between 02:00 and 02:15 with one attribute as its cause, beside stray failures and a burst; 12 accounts at least."""
+    made = window = change = cause = 0
+    for number in range(worlds):
+        inputs = world(Shape(seed=seed + number, accounts=400, failing=0.001, bursts=1, cause=(("a1", "v0"),)))
+        found = analyse(inputs)
+        carriers = set(pc.filter(inputs.tables["population"]["account_id"], pc.equal(inputs.tables["population"]["a1"], "v0")).to_pylist())
+        if found.cohort is None or sum(account.account_id in carriers for account in found.cohort.affected) < 12:
+            continue
+        made += 1
+        window += bool(found.concentrations) and (found.concentrations[0].start_minute, found.concentrations[0].end_minute) == (120, 135)
+        change += found.onset is not None and found.onset.change is not None and found.onset.change.version == "4.18.0"
+        cause += bool(found.contrasts) and [(c.attribute, c.value) for c in found.contrasts[0].conditions] == [("a1", "v0")]
+    for name, count in (("window to the minute", window), ("release", change), ("attribute", cause)):
+        yield Bar(name=f"planted cases ({made}): {name}", value=count / max(1, made), least=0.85)
+
+
+def speed(seed: int) -> Iterator[Bar]:
+    """A case of about 500,000 events, 5,000 accounts and 40 attributes."""
+    inputs = world(Shape(seed=seed, accounts=5000, events_a_day=6.9, attributes=40, failing=0.003, bursts=1, cause=(("a1", "v0"),)))
+    started = time.process_time()
+    analyse(inputs)
+    yield Bar(name=f"seconds of CPU for {inputs.tables['events'].num_rows:,} events", value=time.process_time() - started, most=10)
+    yield Bar(name="GiB of memory, inputs included", value=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, most=1)
 
 
 def planted_contrasts(seed: int, each: int) -> Iterator[Bar]:
@@ -202,6 +230,8 @@ def main() -> int:
         onsets(options.seed, max(20, w // 2)),
         two_counts(options.seed, 10 * w),
         new_templates(options.seed, w // 2),
+        speed(options.seed),
+        planted_cases(options.seed, w // 2),
         null_worlds(options.seed, w),
     ):
         for bar in bars:
