@@ -24,6 +24,7 @@ from bridge.model.investigation import (
     Expectation,
     Investigation,
     LogEvidence,
+    NativeSql,
     Parameter,
     SqlEvidence,
     WorkaroundCheck,
@@ -95,6 +96,7 @@ class _Loader:
         parameters = self.parameters()
         evidence = tuple(self.evidence(name, parameters) for name in data["evidence"])
         evidence = self.around(evidence)
+        self.joined(evidence)
         cohort = self.cohort(evidence, parameters)
         workaround = self.workaround(evidence)
         self.findings(evidence, cohort)
@@ -199,18 +201,41 @@ class _Loader:
             return SqlEvidence(name=name, kind="view", database=self.database, sql=sql, file=self.document.line((*path, "view")), view=view)
         if "logs" in spec:
             return self.logs(name, spec, parameters)
-        file = self.folder / spec["sql"]
+        if "joined" in spec:
+            file, text = self.text((*path, "joined"), spec["joined"], parameters)
+            return SqlEvidence(name=name, kind=spec["kind"], database="", sql=text, file=file, joins=tuple(spec["from"]))
+        files = spec["sql"] if isinstance(spec["sql"], dict) else {"default": spec["sql"]}
+        whole = isinstance(spec["sql"], str)
+        texts = {
+            dialect: self.text((*path, "sql") if whole else (*path, "sql", dialect), each, parameters) for dialect, each in files.items()
+        }
+        file, text = texts.pop("default")
+        natives = tuple(NativeSql(dialect=dialect, sql=sql, file=place) for dialect, (place, sql) in texts.items())
+        return SqlEvidence(name=name, kind=spec["kind"], database=spec.get("database", self.database), sql=text, file=file, natives=natives)
+
+    def text(self, path: DataPath, name: str, parameters: Mapping[str, Parameter]) -> tuple[str, str]:
+        """Return where a .sql file is and what it says; its placeholders must be declared."""
+        file = self.folder / name
         text = ""
         try:
             text = read_sql(file, str(file))
         except NotFoundError:
-            near = difflib.get_close_matches(spec["sql"], [other.name for other in self.folder.glob("*.sql")], n=1)
+            near = difflib.get_close_matches(name, [other.name for other in self.folder.glob("*.sql")], n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"write {file}"
-            self.problem((*path, "sql"), f"no file '{spec['sql']}' beside {FILE}", hint)
+            self.problem(path, f"no file '{name}' beside {FILE}", hint)
         except InputError as error:
             self.problems.append(Problem(message=error.message, where=error.where, hint=error.hint))
         self.placeholders(text, str(file), parameters)
-        return SqlEvidence(name=name, kind=spec["kind"], database=spec.get("database", self.database), sql=text, file=str(file))
+        return str(file), text
+
+    def joined(self, evidence: tuple[Evidence, ...]) -> None:
+        """Check that joined evidence reads queries and views, not another join."""
+        known = [item.name for item in evidence if isinstance(item, SqlEvidence) and not item.joins]
+        for item in evidence:
+            for index, name in enumerate(item.joins if isinstance(item, SqlEvidence) else ()):
+                if name not in known:
+                    message = f"'{name}' is not sql or view evidence{validate.nearest(name, known)}"
+                    self.problem(("evidence", item.name, "from", index), message, f"there is: {', '.join(known) or 'none'}")
 
     def placeholders(self, sql: str, file: str, parameters: Mapping[str, Parameter]) -> None:
         """Check that every `:name` is declared; a window gives `:name_start` and `:name_end`."""

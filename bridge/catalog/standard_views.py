@@ -7,42 +7,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
+from bridge.catalog.more_views import ALL
+from bridge.catalog.standard_view import Column, ColumnType, StandardView
+from bridge.catalog.standard_view import column as _column
 from bridge.errors import Problem
 
-ColumnType = Literal["text", "integer", "decimal", "boolean", "time"]
-"""time: timestamp with zone (or without: then it is UTC); decimal: money in the workspace's currency."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column that must be there; its values may be NULL where `optional` says so."""
-
-    name: str
-    type: ColumnType
-    meaning: str
-    optional: bool = False
-    """True: values may be NULL. The column itself is always needed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StandardView:
-    """A view that the catalogue knows, or a kind of evidence with promised columns."""
-
-    name: str
-    rows: str
-    """What one row is."""
-    columns: tuple[Column, ...]
-    further: str = ""
-    """What further columns mean; empty: they are kept and not used."""
-
-
-def _column(name: str, kind: ColumnType, meaning: str, *, optional: bool = False) -> Column:
-    return Column(name=name, type=kind, meaning=meaning, optional=optional)
-
+__all__ = ["KINDS", "VIEWS", "Column", "ColumnType", "StandardView", "missing_columns", "missing_view", "quoted"]
 
 _ACCOUNTS: Final = StandardView(
     name="accounts",
@@ -110,7 +83,7 @@ _WORKAROUND: Final = StandardView(
     ),
 )
 
-VIEWS: Final[Mapping[str, StandardView]] = {view.name: view for view in (_ACCOUNTS, _CHANGES, _EXPORTS)}
+VIEWS: Final[Mapping[str, StandardView]] = {view.name: view for view in (_ACCOUNTS, _CHANGES, _EXPORTS, *ALL)}
 """Views that the built-in catalogue uses; a workspace may have others, which promise nothing."""
 KINDS: Final[Mapping[str, StandardView]] = {kind.name: kind for kind in (_ACCOUNT_EVENTS, _WORKAROUND)}
 
@@ -156,4 +129,4 @@ def missing_view(name: str, folder: Path) -> Problem:
 
 def quoted(name: str) -> str:
     """Return a column's name as SQL needs it: reserved words in double quotes."""
-    return f'"{name}"' if name in {"at", "key", "trigger", "format"} else name
+    return f'"{name}"' if name in {"at", "key", "trigger", "format", "method", "source"} else name

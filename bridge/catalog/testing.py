@@ -8,7 +8,7 @@ and is tested there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from bridge import resources
+from bridge.catalog.queries import JOINS, bound
 from bridge.catalog.standard_views import VIEWS, ColumnType, missing_columns
 from bridge.config import validate, yaml_marks
 from bridge.config.durations import moment
@@ -29,7 +30,6 @@ from bridge.model.investigation import Investigation, SqlEvidence
 from bridge.ports import BoundQuery
 from bridge.sql.parameters import Value, resolve
 from bridge.sql.paramstyle import for_driver
-from bridge.sql.prepare import prepare
 
 if TYPE_CHECKING:
     from bridge.config.yaml_marks import Document
@@ -118,7 +118,10 @@ def run_test(investigation: Investigation, path: Path, *, engine: Engine = DUCKD
 def _run(investigation: Investigation, document: Document, engine: Engine) -> tuple[Problem, ...]:
     test: dict[str, Any] = document.value
     now = moment(test["now"]) if "now" in test else NOW
-    values = resolve(investigation.parameters, _texts(test.get("parameters", {})), now=now)
+    given = _texts(test.get("parameters", {}))
+    if "refused" in test["expect"]:
+        return _refused(investigation, document, given, now)
+    values = resolve(investigation.parameters, given, now=now)
     tables = _tables(document)
     expected = test["expect"].get("evidence", {})
     queries = {item.name: item for item in investigation.evidence if isinstance(item, SqlEvidence)}
@@ -131,8 +134,7 @@ def _run(investigation: Investigation, document: Document, engine: Engine) -> tu
         for name in expected
         if name not in queries
     ]
-    with engine.open({f"{GIVEN}{name}": table for name, table in tables.items()}) as run:
-        results = {name: _query(run, engine.dialect, item, investigation, values, tables) for name, item in queries.items()}
+    results = evidence_of(investigation, tables, values, engine=engine)
     for name, rows in expected.items():
         if name in results:
             problems += _compare(document, name, rows, results[name].to_pylist())
@@ -206,30 +208,59 @@ def _value(value: Any, kind: ColumnType) -> Any:
     return value
 
 
+def evidence_of(
+    investigation: Investigation, tables: Mapping[str, pa.Table], values: Mapping[str, Value], *, engine: Engine = DUCKDB
+) -> dict[str, pa.Table]:
+    """Return the rows of every piece of sql evidence over the given views; joined evidence runs in DuckDB, as in a case."""
+    queries = [item for item in investigation.evidence if isinstance(item, SqlEvidence)]
+    views = {name: f'SELECT * FROM "{GIVEN}{name}"' for name in tables}  # noqa: S608 - checked names, and the guard reads the text
+    results: dict[str, pa.Table] = {}
+    with engine.open({f"{GIVEN}{name}": table for name, table in tables.items()}) as run:
+        for item in queries:
+            if not item.joins:
+                results[item.name] = _query(run, engine.dialect, item, investigation, values, views)
+    for item in queries:
+        if item.joins:
+            with DUCKDB.open({name: results[name] for name in item.joins}) as run:
+                results[item.name] = _query(run, JOINS, item, investigation, values, {})
+    return {item.name: results[item.name] for item in queries}
+
+
 def _query(
     run: Run,
     dialect: str,
     item: SqlEvidence,
     investigation: Investigation,
     values: Mapping[str, Value],
-    views: Iterable[str],
+    views: Mapping[str, str],
 ) -> pa.Table:
-    query = prepare(
-        item.sql,
-        dialect=dialect,
-        views={name: f'SELECT * FROM "{GIVEN}{name}"' for name in views},  # noqa: S608 - checked names, and the guard reads the text
-        values=values,
-        declared=[parameter.name for parameter in investigation.parameters],
-        where=item.file,
-    )
+    declared = [parameter.name for parameter in investigation.parameters]
+    query = bound(item, dialect=dialect, views=views, values=values, declared=declared)
     try:
         table = run(query)
     except InputError as error:
-        raise InputError(error.message, where=item.file, hint=error.hint or f"views of this test: {', '.join(views)}") from error
+        hint = error.hint or f"views of this test: {', '.join(views) or ', '.join(item.joins)}"
+        raise InputError(error.message, where=item.file, hint=hint) from error
     missing = missing_columns(item.kind, table.column_names, where=item.file)
     if missing:
         raise failure(item.file, missing)
     return table
+
+
+def _refused(
+    investigation: Investigation, document: Document, given: Mapping[str, str | Sequence[str]], now: datetime
+) -> tuple[Problem, ...]:
+    """The parameters must be refused with the expected words."""
+    where = document.where(("expect", "refused"))
+    words: str = document.value["expect"]["refused"]
+    try:
+        resolve(investigation.parameters, given, now=now)
+    except InputError as error:
+        said = [error.message, *(problem.message for problem in error.problems)]
+        if any(words in message for message in said):
+            return ()
+        return (Problem(message=f"refused, with other words: {said[-1]}", where=where),)
+    return (Problem(message="the parameters are not refused", where=where),)
 
 
 def _affected(

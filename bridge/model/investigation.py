@@ -29,8 +29,17 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NativeSql:
+    """The text of a query for one dialect, where the translation of the common one does not serve."""
+
+    dialect: str
+    sql: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SqlEvidence:
-    """A query on a database, or a whole standard view."""
+    """A query on a database, a whole standard view, or a query over evidence that is collected already."""
 
     name: str
     kind: Literal["account-events", "table", "view"]
@@ -41,6 +50,10 @@ class SqlEvidence:
     file: str
     """Where `sql` came from, for messages: path of the .sql file or of investigation.yaml."""
     view: str | None = None
+    natives: tuple[NativeSql, ...] = ()
+    """Texts for single dialects; `sql` is PostgreSQL's and is translated for the others."""
+    joins: tuple[str, ...] = ()
+    """Names of the sql evidence that it reads: then it runs in DuckDB over their rows, and `database` is empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,16 +15,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from bridge.catalog.queries import bound
 from bridge.catalog.standard_views import missing_columns
 from bridge.errors import InputError, NotFoundError, Problem
 from bridge.logs.store import events_schema
 from bridge.model.case import Case
 from bridge.model.evidence import Provenance, Scalar
-from bridge.model.investigation import Investigation, LogEvidence, SqlEvidence
+from bridge.model.investigation import Evidence, Investigation, LogEvidence, SqlEvidence
 from bridge.model.window import Window
 from bridge.ports import Limits, LogRequest, LogResult, Span
 from bridge.sql.parameters import Value
-from bridge.sql.prepare import prepare
+from bridge.workflow import joined
 from bridge.workflow.codec import iso
 from bridge.workflow.context import Context
 from bridge.workflow.events import StepDone, StepStarted, Warned
@@ -53,10 +54,14 @@ def collect(context: Context, case: Case, investigation: Investigation, values: 
     provenances: dict[str, Provenance] = {}
     problems: list[str] = []
     numbered = list(enumerate(investigation.evidence, start=1))
-    for number, spec in [n for n in numbered if isinstance(n[1], SqlEvidence)] + [n for n in numbered if isinstance(n[1], LogEvidence)]:
+    for number, spec in sorted(numbered, key=lambda each: _turn(each[1])):
         started = time.monotonic()
         reused = False
-        if isinstance(spec, SqlEvidence):
+        if isinstance(spec, SqlEvidence) and spec.joins:
+            source = joined.SOURCE
+            context.emit(StepStarted(source=source, what=f"E{number} {spec.name}"))
+            provenance, table = joined.collect(context, store, case, investigation, number, spec, values, tables)
+        elif isinstance(spec, SqlEvidence):
             source = context.workspace.database(spec.database).name
             context.emit(StepStarted(source=source, what=f"E{number} {spec.name}"))
             provenance, table, reused = _sql(context, store, case, investigation, number, spec, values, refresh=refresh)
@@ -80,6 +85,11 @@ def collect(context: Context, case: Case, investigation: Investigation, values: 
         )
     ordered = tuple(provenances[spec.name] for spec in investigation.evidence)
     return Collected(tables=tables, provenances=ordered, problems=tuple(problems))
+
+
+def _turn(spec: Evidence) -> int:
+    """Queries first, then what joins their rows, then logs, which look around failing rows."""
+    return 2 if isinstance(spec, LogEvidence) else 1 if spec.joins else 0
 
 
 def _detail(provenance: Provenance, *, reused: bool) -> str:
@@ -119,13 +129,12 @@ def _sql(
 ) -> tuple[Provenance, pa.Table, bool]:
     source = context.workspace.database(spec.database).name
     database = context.connections.database(source)
-    query = prepare(
-        spec.sql,
+    query = bound(
+        spec,
         dialect=database.dialect,
         views=context.views,
         values=values,
         declared=[p.name for p in investigation.parameters],
-        where=spec.file,
         comment=f"bridge {investigation.id} v{investigation.version} {case.id}",
     )
     parameters = {name: plain(value) for name, value in sorted(query.values.items())}
