@@ -39,6 +39,8 @@ class Planned:
     """Only what is not well."""
     already: str
     """What the ledger says was filed before; empty: nothing."""
+    complete: bool
+    """True when the ledger knows of nothing that is left to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ def plan_filing(context: Context, case_id: str) -> Planned:
         lines=tuple(describe(plan)),
         preflight=tuple(check for check in issues if not check.ok),
         already=state.sentence if state.issue or state.maybe_filed_at else "",
+        complete=bool(state.issue) and {t.ticket_id for t in plan.tickets} <= set(state.linked) and not (state.refused or state.unknown),
     )
 
 

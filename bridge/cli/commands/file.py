@@ -74,20 +74,22 @@ def work(args: argparse.Namespace, context: Context, case_id: str) -> Outcome:
 
 
 def _dry_run(planned: Planned) -> Outcome:
-    lines = [f"  {planned.already}", "  It would look for what is missing, and write only that:"] if planned.already else ["  Would write:"]
-    lines += [f"    {line}" for line in planned.lines]
-    for check in planned.preflight:
-        lines += [f"  ✗ {check.what}: {check.detail}", *(f"      {line}" for line in check.hint.splitlines())]
-    if not planned.preflight:
-        lines += ["", f"  The tracker would take it.   Next: bridge file {planned.plan.case_id}"]
     document = {
-        "would_write": not planned.already,
+        "would_write": not planned.complete,
         "already": planned.already,
         "draft": planned.plan.draft,
         "attachments": [a.name for a in planned.plan.attachments],
         "tickets": [t.ticket_id for t in planned.plan.tickets],
         "refused": list(planned.preflight),
     }
+    if planned.complete:
+        return Outcome(code=ExitCode.DONE, document=document, lines=(f"  Nothing to do: {planned.already}",))
+    lines = [f"  {planned.already}", "  It would look for what is missing, and write only that:"] if planned.already else ["  Would write:"]
+    lines += [f"    {line}" for line in planned.lines]
+    for check in planned.preflight:
+        lines += [f"  ✗ {check.what}: {check.detail}", *(f"      {line}" for line in check.hint.splitlines())]
+    if not planned.preflight:
+        lines += ["", f"  The tracker would take it.   Next: bridge file {planned.plan.case_id}"]
     return Outcome(code=ExitCode.NO if planned.preflight else ExitCode.DONE, document=document, lines=tuple(lines))
 
 

@@ -10,8 +10,11 @@ from bridge.cli.progress import Progress
 from bridge.errors import ExitCode, InputError, Problem
 
 if TYPE_CHECKING:
+    from bridge.model.finding import Finding
     from bridge.workflow.context import Context
     from bridge.workflow.investigate import Investigated
+
+_SHOWN_NOTES = 3
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,18 +85,19 @@ def summary(result: Investigated) -> None:
         output.say("  Take them into the case: the same command with --include-found")
 
 
-def statements(findings: object) -> None:
+def statements(findings: tuple[Finding, ...]) -> None:
     """Print one line a finding, wrapped to the terminal: what holds first, then notes, then what was not found."""
     import textwrap
 
-    from bridge.model.finding import Finding
-
     marks = {"finding": "●", "note": "○", "nothing": "·"}
-    for finding in findings if isinstance(findings, tuple) else ():
-        if not isinstance(finding, Finding):
+    notes = [f for f in findings if f.level == "note"]
+    for finding in findings:
+        if finding in notes[_SHOWN_NOTES:]:
             continue
         text = output.safe(finding.statement)
         lines = textwrap.wrap(text, output.width() - 6) or [""]
         output.say(f"  {marks[finding.level]} {lines[0]}")
         for line in lines[1:]:
             output.say(f"    {line}")
+    if len(notes) > _SHOWN_NOTES:
+        output.say(f"  ○ and {len(notes) - _SHOWN_NOTES} more notes: in the report, and with --output json")
