@@ -130,9 +130,8 @@ def cohort(
                 tickets=tuple(sorted(written.get(key, ()))),
             )
         )
-    noun = "event" if minimum == 1 else "events"
     return Cohort(
-        rule=f"at least {minimum} failing {noun} ({investigation.subject}) in the window",
+        rule=f"at least {minimum} failing {investigation.subject} in the window",
         affected=tuple(sorted(affected, key=lambda a: (-a.arr, a.account_id))),
         left_out=_left_out(events, members, accounts, minimum, {t.account_id for t in tickets}, written),
         population=max(len(accounts), len(events.accounts)),

@@ -95,6 +95,7 @@ def find_onset(
         exposure_before=split,
         failures_before=failures_before,
         rate_bound_before=upper_bound(failures_before, split),
+        events_before=int((events.at < first).sum()),
     )
     return Step(
         onset=onset,

@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from bridge.analysis.novelty import Novelties
     from bridge.analysis.onset import Step
     from bridge.model.change import Change
-    from bridge.model.finding import Cohort, Concentration, Condition, Contrast, FindingKind, Impact, NovelTemplate, Severity, Workaround
+    from bridge.model.finding import (
+        Cohort,
+        Concentration,
+        Condition,
+        Contrast,
+        FindingKind,
+        Impact,
+        NovelTemplate,
+        Onset,
+        Severity,
+        Workaround,
+    )
 
 _MINUTES_A_DAY = 1440
 _SECONDS_A_DAY = 86_400
@@ -117,7 +128,7 @@ def about_onset(step: Step | None, level: str, voice: Voice, source: str, condit
     if level == "nothing":
         return replace(nothing("onset", _no_onset(step), searched, voice, [source, "changes"]), p_value=step.p_value, q_value=q)
     before = (
-        f"not once in {onset.exposure_before:,} such events before"
+        f"not once in {_events_before(onset)}"
         if not onset.failures_before
         else f"{onset.failures_before:,} of {onset.exposure_before:,} such events before"
     )
@@ -146,6 +157,13 @@ def about_onset(step: Step | None, level: str, voice: Voice, source: str, condit
         check=voice.check(source),
         caveats=tuple(caveats),
     )
+
+
+def _events_before(onset: Onset) -> str:
+    """Say how much was watched before: all events, and those that could have failed."""
+    if onset.events_before > onset.exposure_before:
+        return f"{onset.events_before:,} events before, {onset.exposure_before:,} of them under the same conditions"
+    return f"{onset.exposure_before:,} such events before"
 
 
 def _after(step: Step) -> str:

@@ -53,8 +53,8 @@ class Truth:
 
     @property
     def as_of(self) -> datetime:
-        """The workspace's now: six hours after the data ends."""
-        return self.window.end + timedelta(hours=6)
+        """The workspace's now: the moment at which the data ends, so that "the last 14 days" are all of it."""
+        return self.window.end
 
     @property
     def failing_days(self) -> tuple[int, ...]:

@@ -165,10 +165,12 @@ class Onset:
     rivals: tuple[Change, ...]
     """Other changes that lie as near."""
     exposure_before: int
-    """Events before the onset."""
+    """Opportunities before the onset: events that could have failed, under the conditions of those that did."""
     failures_before: int
     rate_bound_before: float | None
     """95 % upper bound of the failure rate before (rule of three when none failed)."""
+    events_before: int = 0
+    """All events of the window before the first failure, whatever their conditions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

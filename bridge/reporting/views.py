@@ -209,11 +209,8 @@ def _onset_sentence(onset: Onset) -> str:
     text = f"First seen {formats.instant(onset.first_failure)}"
     if onset.change is not None and onset.gap_seconds is not None:
         text += f", {formats.duration(onset.gap_seconds)} after {change_name(onset.change)} (not proven to be the cause)"
-    before = (
-        f"; {formats.number(onset.failures_before)} of {formats.number(onset.exposure_before)} failed before"
-        if onset.exposure_before
-        else ""
-    )
+    watched = max(onset.exposure_before, onset.events_before if not onset.failures_before else 0)
+    before = f"; {formats.number(onset.failures_before)} of {formats.number(watched)} failed before" if watched else ""
     return f"{text}{before}."
 
 

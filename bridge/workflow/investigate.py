@@ -159,12 +159,11 @@ def _findings(
     inputs = replace(inputs, candidate_tickets=candidates)
     analysis = analyse(inputs)
     if include_found:
-        wanted = {r.ticket_id for r in analysis.related if not r.included}
+        wanted = {r.ticket_id for r in analysis.related if not r.included} - {t.id for t in case.tickets}
         found = _still_there(context, [t.id for t in candidates if t.id in wanted])
         if found:
             case = replace(case, tickets=case.tickets + found)
-            rest = tuple(t for t in candidates if t.id not in wanted)
-            analysis = analyse(replace(inputs, tickets=case.tickets, candidate_tickets=rest))
+            analysis = analyse(replace(inputs, tickets=case.tickets))
     held = [f for f in analysis.findings if f.level == "finding"]
     context.emit(
         StepDone(
@@ -189,15 +188,14 @@ def _still_there(context: Context, ticket_ids: Sequence[str]) -> tuple[Ticket, .
 
 
 def _tickets_of(context: Context, case: Case, accounts: Sequence[str]) -> tuple[Ticket, ...]:
-    """Return the affected accounts' other tickets. A help desk that is away stops here: 'silent' would be a guess."""
+    """Return the affected accounts' tickets that nobody named, found ones of an earlier run too. A help desk that is away stops here: 'silent' would be a guess."""
     if not accounts:
         return ()
-    known = {t.id for t in case.tickets}
     started = time.monotonic()
     context.emit(StepStarted(source="tickets", what=f"of {len(accounts)} affected accounts"))
     window = Window(start=case.window.start, end=max(case.window.end, context.now))
     found = context.connections.tickets().of_accounts(accounts, window)
-    others = tuple(t for t in found if t.id not in known)
+    others = tuple(t for t in found if t.id not in case.requested)
     context.emit(
         StepDone(
             source="tickets",

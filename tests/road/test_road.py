@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pyarrow.parquet as pq
 import requests
 
 from bridge.demo.truth import DEFAULT_TRUTH
@@ -69,7 +70,11 @@ def test_every_figure_of_the_truth_is_found(workspace: Workspace) -> None:
     assert (onset["change"]["kind"], onset["change"]["name"], onset["change"]["version"]) == ("release", "reporting", "4.18.0")
     assert at(onset["change"]["at"]) == datetime(2026, 3, 10, 10, 5, tzinfo=UTC)
     assert onset["failures_before"] == 0
-    assert onset["exposure_before"] > 20_000
+    events = pq.read_table(workspace.case_file("evidence/01-events.parquet"), columns=["at"])["at"].to_pylist()
+    assert len(events) == planted["exports"]
+    assert onset["events_before"] == sum(moment < at(planted["first_failure"]) for moment in events)
+    assert onset["events_before"] > planted["exports_before_release"] > 31_000
+    assert 0 < onset["exposure_before"] < onset["events_before"]
 
     by_axis = {c["axis"]: c for c in found["concentrations"]}
     assert (by_axis["time of day"]["start_minute"], by_axis["time of day"]["end_minute"]) == (120, 135)
