@@ -7,14 +7,14 @@ RefusedError, NotFoundError otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from bridge.model.evidence import Scalar
-from bridge.model.filing import Attachment, Check, IssueDraft, IssueRef, RemoteLink
+from bridge.model.filing import Attachment, Category, Check, FieldInfo, IssueDraft, IssueRef, IssueState, JsonValue, RemoteLink
 from bridge.model.ticket import Comment, Ticket
 from bridge.model.window import Window
 
@@ -182,6 +182,18 @@ class TicketSource(Protocol):
         """
         ...
 
+    def reply(self, ticket_id: str, body: str, *, as_read: datetime | None = None) -> str:
+        """Send the customer a public answer that a person approved; return its id. Guarded as a note is."""
+        ...
+
+    def merged_into(self, ticket: Ticket) -> str | None:
+        """Return the ticket that this one (as read, with its comments) was merged into; None when it was not."""
+        ...
+
+    def links(self, ticket_id: str) -> Sequence[str] | None:
+        """Return the ids of the issues that the help desk's own tracker app links; None where there is no such app."""
+        ...
+
     def set_issue(self, ticket_id: str, issue: IssueRef) -> None:
         """Write the issue's key on the ticket (field and tag). Repeating it changes nothing."""
         ...
@@ -220,6 +232,50 @@ class IssueTracker(Protocol):
 
     def get(self, key: str) -> IssueRef | None:
         """Return the issue (under its present key), None when it is deleted or hidden."""
+        ...
+
+    def states(self, ids: Sequence[str]) -> Mapping[str, IssueState]:
+        """Return how issues are now, by the ids that were asked for; deleted and hidden ones are missing. Direct reads."""
+        ...
+
+    def marked(self, project: str, marker: str) -> Sequence[IssueRef]:
+        """Return every issue that search knows to carry the marker, oldest first."""
+        ...
+
+    def similar(self, project: str, labels: Sequence[str], words: str, *, limit: int = 10) -> Sequence[IssueState]:
+        """Return issues with one of the labels, or with these words in the summary, newest first. Search lags."""
+        ...
+
+    def comments(self, issue: IssueRef) -> Sequence[Comment]:
+        """Return all comments as plain text, oldest first: a direct read."""
+        ...
+
+    def add_comment(self, issue: IssueRef, body: str) -> str:
+        """Add a comment once and return its id; a lost answer is an UnknownOutcomeError."""
+        ...
+
+    def update_comment(self, issue: IssueRef, comment_id: str, body: str) -> None:
+        """Replace a comment's text. Repeating it changes nothing."""
+        ...
+
+    def update_fields(self, issue: IssueRef, fields: Mapping[str, JsonValue]) -> None:
+        """Set fields by the tracker's ids. Repeating it changes nothing."""
+        ...
+
+    def add_labels(self, issue: IssueRef, labels: Sequence[str]) -> None:
+        """Add labels to those that are there. Repeating it changes nothing."""
+        ...
+
+    def link_duplicate(self, issue: IssueRef, of: IssueRef) -> None:
+        """Link the first as a duplicate of the second; nothing when it is."""
+        ...
+
+    def move_to(self, issue: IssueRef, category: Category, *, resolution: str = "") -> None:
+        """Take it to a status of this category (`done` with this resolution, where there is one); nothing when it is there."""
+        ...
+
+    def fields(self) -> Sequence[FieldInfo]:
+        """Return the fields of the create screen of the configured project and type."""
         ...
 
     def attachments(self, issue: IssueRef) -> Sequence[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
@@ -60,8 +60,74 @@ class RemoteLink:
     resolved: bool
 
 
+Category = Literal["new", "indeterminate", "done"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixVersion:
+    """A version that an issue is to be fixed in."""
+
+    name: str
+    released: bool
+    due: date | None = None
+    """When it is or was to be released."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueState:
+    """What an issue looks like now."""
+
+    ref: IssueRef
+    """Under its present key."""
+    summary: str
+    status: str
+    """The workflow's own word."""
+    category: Category
+    resolution: str | None
+    """The tracker's own word; None while open, and where a workflow sets none."""
+    fix_versions: tuple[FixVersion, ...] = ()
+    labels: tuple[str, ...] = ()
+    duplicate_of: str | None = None
+    """Id of the issue that it is linked to as a duplicate."""
+    updated_at: datetime | None = None
+    resolved_at: datetime | None = None
+    due: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldInfo:
+    """A field of the tracker's create screen."""
+
+    id: str
+    name: str
+    required: bool
+    """Required and without a default."""
+    type: str
+    """number, string, option, array, datetime, ..."""
+    items: str = ""
+    """Type of an array's items."""
+    allowed: tuple[str, ...] = ()
+    """What may be chosen; empty: anything."""
+
+
 WriteState = Literal["intent", "sent", "done", "refused", "unknown"]
-WriteKind = Literal["issue", "attachment", "remote-link", "note", "ticket-issue", "ticket-link"]
+WriteKind = Literal[
+    "issue",
+    "attachment",
+    "remote-link",
+    "note",
+    "ticket-issue",
+    "ticket-link",
+    "fields",
+    "labels",
+    "summary",
+    "status-note",
+    "reply",
+    "issue-link",
+    "transition",
+]
+"""fields: impact figures on the issue; summary: its one living comment; status-note: what became of the issue, on a
+ticket; reply: words to the customer, on approval; issue-link, transition: closing a duplicate, or opening an issue again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,6 +123,8 @@ class SeedProject:
     priorities: tuple[str, ...] = ("Highest", "High", "Medium", "Low", "Lowest")
     components: tuple[str, ...] = ("exports", "cache", "gateway")
     versions: tuple[str, ...] = ("4.17.x", "4.18.0")
+    unreleased: tuple[str, ...] = ()
+    """Those of the versions that are not released yet."""
     off_screen: tuple[str, ...] = ()
     """Fields that are not on the create and edit screens, although they exist: labels, customfield_10102, ..."""
     denied: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from bridge.filing.holder import Holder
 from bridge.filing.ledger import Ledger
 from bridge.filing.plan import FilingPlan, TicketPlan
 from bridge.filing.store import connect
-from bridge.model.filing import Attachment, Check, IssueDraft, IssueRef, RemoteLink
+from bridge.model.filing import Attachment, Category, Check, FieldInfo, FixVersion, IssueDraft, IssueRef, IssueState, JsonValue, RemoteLink
 from bridge.model.ticket import Comment, Ticket
 
 if TYPE_CHECKING:
@@ -66,6 +66,15 @@ class FakeIssue:
     searchable_at: datetime
     attachments: list[str] = field(default_factory=list)
     links: dict[str, RemoteLink] = field(default_factory=dict)
+    category: Category = "new"
+    status: str = "To Do"
+    resolution: str | None = None
+    versions: tuple[FixVersion, ...] = ()
+    resolved_at: datetime | None = None
+    duplicate_of: str | None = None
+    comments: list[Comment] = field(default_factory=list)
+    fields: dict[str, JsonValue] = field(default_factory=dict)
+    hidden: bool = False
 
 
 @dataclass(slots=True)
@@ -76,6 +85,8 @@ class FakeTicket:
     issue_key: str | None = None
     registered: list[str] = field(default_factory=list)
     deleted: bool = False
+    status: str = "open"
+    merged_into: str | None = None
 
 
 @dataclass(slots=True)
@@ -266,11 +277,101 @@ class FakeTracker:
     def put_remote_link(self, issue: IssueRef, link: RemoteLink) -> None:
         self._world.write(lambda: self._issue(issue).links.update({link.global_id: link}))
 
+    def states(self, ids: Sequence[str]) -> Mapping[str, IssueState]:
+        self._world.read()
+        found = {}
+        for name in ids:
+            for issue in self._world.issues:
+                if name in {issue.ref.id, issue.ref.key} and not issue.hidden:
+                    found[name] = state_of(issue)
+        return found
+
+    def marked(self, project: str, marker: str) -> Sequence[IssueRef]:
+        self._world.read()
+        return [issue.ref for issue in self._world.issues if marker in issue.labels and self._shown(issue)]
+
+    def similar(self, project: str, labels: Sequence[str], words: str, *, limit: int = 10) -> Sequence[IssueState]:
+        self._world.read()
+        return [state_of(issue) for issue in reversed(self._world.issues) if set(labels) & set(issue.labels) and self._shown(issue)]
+
+    def comments(self, issue: IssueRef) -> Sequence[Comment]:
+        self._world.read()
+        return list(self._issue(issue).comments)
+
+    def add_comment(self, issue: IssueRef, body: str) -> str:
+        world, found = self._world, self._issue(issue)
+
+        def apply() -> None:
+            made = Comment(id=str(len(found.comments)), author="bridge", body=body, public=True, created_at=world.clock.at)
+            found.comments.append(made)
+
+        world.write(apply)
+        return found.comments[-1].id
+
+    def update_comment(self, issue: IssueRef, comment_id: str, body: str) -> None:
+        found = self._issue(issue)
+        place = next(place for place, comment in enumerate(found.comments) if comment.id == comment_id)
+
+        def apply() -> None:
+            found.comments[place] = dataclasses.replace(found.comments[place], body=body)
+
+        self._world.write(apply)
+
+    def update_fields(self, issue: IssueRef, fields: Mapping[str, JsonValue]) -> None:
+        self._world.write(lambda: self._issue(issue).fields.update(fields))
+
+    def add_labels(self, issue: IssueRef, labels: Sequence[str]) -> None:
+        found = self._issue(issue)
+
+        def apply() -> None:
+            found.labels = tuple(dict.fromkeys((*found.labels, *labels)))
+
+        self._world.write(apply)
+
+    def link_duplicate(self, issue: IssueRef, of: IssueRef) -> None:
+        found = self._issue(issue)
+
+        def apply() -> None:
+            found.duplicate_of = of.id
+
+        self._world.write(apply)
+
+    def move_to(self, issue: IssueRef, category: Category, *, resolution: str = "") -> None:
+        found = self._issue(issue)
+        if found.category == category:
+            return
+
+        def apply() -> None:
+            found.category = category
+            found.resolution = resolution or None
+
+        self._world.write(apply)
+
+    def fields(self) -> Sequence[FieldInfo]:
+        return []
+
     def check(self) -> Sequence[Check]:
         return []
 
+    def _shown(self, issue: FakeIssue) -> bool:
+        return issue.searchable_at <= self._world.clock.at and not issue.hidden
+
     def _issue(self, ref: IssueRef) -> FakeIssue:
-        return next(issue for issue in self._world.issues if issue.ref == ref)
+        return next(issue for issue in self._world.issues if issue.ref.id == ref.id)
+
+
+def state_of(issue: FakeIssue) -> IssueState:
+    return IssueState(
+        ref=issue.ref,
+        summary="Empty",
+        status=issue.status,
+        category=issue.category,
+        resolution=issue.resolution,
+        fix_versions=issue.versions,
+        labels=issue.labels,
+        duplicate_of=issue.duplicate_of,
+        resolved_at=issue.resolved_at,
+    )
 
 
 class FakeDesk:
@@ -290,13 +391,26 @@ class FakeDesk:
     def get(self, ticket_id: str) -> Ticket:
         self._world.read()
         found = self._ticket(ticket_id)
-        return ticket(found.id, updated_at=found.updated, comments=tuple(found.comments))
+        return ticket(found.id, updated_at=found.updated, comments=tuple(found.comments), status=found.status, issue_key=found.issue_key)
 
     def comments(self, ticket_id: str) -> Sequence[Comment]:
         self._world.read()
         return list(self._ticket(ticket_id).comments)
 
+    def merged_into(self, ticket: Ticket) -> str | None:
+        return self._world.tickets[ticket.id].merged_into
+
+    def links(self, ticket_id: str) -> Sequence[str] | None:
+        self._world.read()
+        return list(self._ticket(ticket_id).registered)
+
     def add_internal_note(self, ticket_id: str, body: str, *, as_read: datetime | None = None) -> str:
+        return self._say(ticket_id, body, as_read, public=False)
+
+    def reply(self, ticket_id: str, body: str, *, as_read: datetime | None = None) -> str:
+        return self._say(ticket_id, body, as_read, public=True)
+
+    def _say(self, ticket_id: str, body: str, as_read: datetime | None, *, public: bool) -> str:
         world, found = self._world, self._ticket(ticket_id)
         if world.schedule.get(len(world.points)) == "touched":
             found.updated = world.clock.at
@@ -305,7 +419,9 @@ class FakeDesk:
         def apply() -> None:
             if world.guarded and as_read is not None and as_read != found.updated:
                 raise ChangedMeanwhileError("409")
-            found.comments.append(Comment(id=str(len(found.comments)), author="bridge", body=body, public=False, created_at=world.clock.at))
+            found.comments.append(
+                Comment(id=str(len(found.comments)), author="bridge", body=body, public=public, created_at=world.clock.at)
+            )
             found.updated = world.clock.at
 
         def quietly() -> None:

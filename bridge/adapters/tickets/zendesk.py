@@ -168,13 +168,24 @@ class Zendesk:
 
     def add_internal_note(self, ticket_id: str, body: str, *, as_read: datetime | None = None) -> str:
         """Add an internal note and return the id of the update that carries it."""
-        update: Json = {"comment": {"body": body, "public": False}}
-        if as_read is not None:
-            self._let_settle(as_read)
-            update |= {"safe_update": True, "updated_stamp": values.stamp(as_read)}
-        answer = self._update(ticket_id, update, "once" if as_read is None else "repeatable")
-        audit = answer.get("audit")
-        return str(audit.get("id", "")) if isinstance(audit, dict) else ""
+        return self._comment(ticket_id, body, as_read, public=False)
+
+    def reply(self, ticket_id: str, body: str, *, as_read: datetime | None = None) -> str:
+        """Send the customer a public answer that a person approved, and return the id of the update that carries it."""
+        return self._comment(ticket_id, body, as_read, public=True)
+
+    def merged_into(self, ticket: Ticket) -> str | None:
+        """Return the ticket that this one was merged into: Zendesk tags it and says the number in its last comment."""
+        return values.merged_into(ticket, self._settings.prefix)
+
+    def links(self, ticket_id: str) -> Sequence[str] | None:
+        """Return the ids of the issues that Zendesk's own Jira app links; None where it is not used."""
+        if self._settings.jira_links == "never":
+            return None
+        try:
+            return [str(row.get("issue_id")) for row in self._registered(self._native(ticket_id))]
+        except (NotFoundError, AccessError):
+            return None
 
     def set_issue(self, ticket_id: str, issue: IssueRef) -> None:
         """Write the key into the issue field, if one is configured, and as a tag; nothing when both are there."""
@@ -277,9 +288,18 @@ class Zendesk:
             raise BridgeError(f"Zendesk answered without the ticket {ticket_id}", where=f"GET tickets/{native}")
         return row
 
-    def _update(self, ticket_id: str, update: Json, effect: Effect) -> Json:
+    def _comment(self, ticket_id: str, body: str, as_read: datetime | None, *, public: bool) -> str:
+        update: Json = {"comment": {"body": body, "public": public}}
+        if as_read is not None:
+            self._let_settle(as_read)
+            update |= {"safe_update": True, "updated_stamp": values.stamp(as_read)}
+        answer = self._update(ticket_id, update, "once" if as_read is None else "repeatable", public=public)
+        audit = answer.get("audit")
+        return str(audit.get("id", "")) if isinstance(audit, dict) else ""
+
+    def _update(self, ticket_id: str, update: Json, effect: Effect, *, public: bool = False) -> Json:
         comment = update.get("comment")
-        if comment is not None and comment.get("public") is not False:
+        if comment is not None and comment.get("public") is not public:
             raise AssertionError("a public comment was about to be sent")
         return self._call("PUT", f"tickets/{self._native(ticket_id)}", effect, body={"ticket": update})
 
@@ -290,9 +310,12 @@ class Zendesk:
             self._sleep((as_read - now).total_seconds() + 1.1)
 
     def _is_registered(self, native: str, issue: IssueRef) -> bool:
+        return any(str(row.get("issue_id")) == issue.id for row in self._registered(native))
+
+    def _registered(self, native: str) -> list[Json]:
         # Without page[size]: 1,000 links of one ticket are enough, and a cursor page uses the key `links` for itself.
         rows = self._call("GET", "jira/links", "read", {"filter[ticket_id]": native}).get("links") or []
-        return any(str(row.get("ticket_id")) == native and str(row.get("issue_id")) == issue.id for row in rows)
+        return [row for row in rows if str(row.get("ticket_id")) == native]
 
     def _organizations_of(self, account_ids: Sequence[str]) -> list[int]:
         """Return the organizations of these accounts; unknown accounts are left out: they have no tickets."""

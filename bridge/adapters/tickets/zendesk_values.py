@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from bridge.adapters.tickets.zendesk import ZendeskSettings
 
 Json = dict[str, Any]
+_MERGED_TAG = "closed_by_merge"
+_NUMBER = re.compile(r"#(\d+)")
 _ISSUE_TAG = re.compile(r"bridge-([a-z][a-z0-9_]*-\d+)")
 
 
@@ -80,6 +82,14 @@ def comment(row: Json, users: Mapping[int, Json]) -> Comment:
         public=row.get("public") is True,
         created_at=moment(row["created_at"]),
     )
+
+
+def merged_into(ticket: Ticket, prefix: str) -> str | None:
+    """Return the target of a merge: the number in the last comment that names one, on a ticket that Zendesk tagged as merged."""
+    if _MERGED_TAG not in ticket.tags:
+        return None
+    numbers = [found[1] for comment in ticket.comments if (found := _NUMBER.search(comment.body))]
+    return f"{prefix}{numbers[-1]}" if numbers else None
 
 
 def issue_key(row: Json, issue_field: int | None) -> str | None:

@@ -1,59 +1,42 @@
-"""Jira, Cloud and Data Center, through the `jira` library: API v2, wiki markup.
+"""Jira, Cloud and Data Center: API 2 with wiki markup, or API 3 with Atlassian Document Format (Cloud).
 
-The library is used for its session, its create and its upload. What it gets wrong is worked around here,
-measured with 3.10.5 (docs/jira.md): it re-sends POSTs (so `max_retries=0`, and `bridge.adapters.retry` decides
-by verb), it has no timeouts, it reads a created issue back and loses the key when that fails
-(`prefetch=False`), it asks for application links before every remote link, its search silently truncates or
-answers None, and its error text drops the field ids. Its private names are used in this module only.
+The `jira` library is used for its session, its create and its upload (see `jira_client`). Its create reads the
+issue back and loses the key when that fails (`prefetch=False`); its search silently truncates or answers None,
+so search is done here.
 """
 
 from __future__ import annotations
 
-import weakref
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import requests
-from jira import JIRA
-from jira.exceptions import JIRAError
-
 from bridge.adapters.option_keys import OptionReader
-from bridge.adapters.retry import AnswerError, Caller, Effect
+from bridge.adapters.retry import Caller
+from bridge.adapters.trackers import jira_life as life
 from bridge.adapters.trackers import jira_preflight as checks
+from bridge.adapters.trackers.jira_client import JiraClient, JiraSettings
 from bridge.adapters.trackers.jira_fields import FieldMeta, shaped
-from bridge.adapters.transport import CONNECT_SECONDS, bound, checked_url
+from bridge.adapters.trackers.jira_text import parsed
+from bridge.adapters.transport import checked_url
 from bridge.errors import BridgeError, InputError, NotFoundError, RefusedError
-from bridge.model.filing import Attachment, Check, IssueDraft, IssueRef, RemoteLink
+from bridge.model.filing import Attachment, Category, Check, FieldInfo, IssueDraft, IssueRef, IssueState, JsonValue, RemoteLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from jira import JIRA
+
+    from bridge.model.ticket import Comment
     from bridge.plugins import AdapterOptions
 
-KEYS = ("url", "user", "token", "project", "issue_type", "labels", "fields", "timeout", "patience")
+KEYS = ("url", "user", "token", "project", "issue_type", "labels", "fields", "timeout", "patience", "api")
 GAPS = 60
 """How many missing keys in a row are walked over: burnt by refused creates, hidden, moved or deleted."""
 WALK = 1000
 """How many keys are read at most; what is older than that is in the search index by now."""
 _BULK = 100
-T = TypeVar("T")
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JiraSettings:
-    """Checked options."""
-
-    url: str
-    user: str
-    """Empty: the token is a personal access token (Data Center)."""
-    project: str
-    issue_type: str
-    timeout: float
-    where: str
 
 
 def open_tracker(options: AdapterOptions) -> Jira:
@@ -66,40 +49,43 @@ def open_tracker(options: AdapterOptions) -> Jira:
         issue_type=reader.text("issue_type", example="Bug"),
         timeout=reader.number("timeout", default=30, least=1, most=600),
         where=options.where,
+        api=_api(reader, options.values.get("api", 2)),
     )
     patience = reader.number("patience", default=60, least=0, most=3600)
     reader.finish()
     hint = f"check user and token ({options.where}): Cloud wants the account's address and an API token, Data Center a personal access token alone"
     caller = Caller("Jira", site=urlsplit(settings.url).netloc, access_hint=hint, patience=patience)
-    return Jira(settings, options.secret("token"), caller)
+    return Jira(JiraClient(settings, options.secret("token"), caller))
+
+
+def _api(reader: OptionReader, given: Any) -> str:
+    if str(given) not in {"2", "3"} or isinstance(given, bool):
+        reader.wrong(f"tracker.api must be 2 (wiki markup) or 3 (Atlassian Document Format, Cloud), not {given!r}", "api: 2")
+    return str(given)
 
 
 class Jira:
     """The port `IssueTracker`."""
 
     product = "jira"
-    markup = "wiki"
 
-    def __init__(self, settings: JiraSettings, token: str, caller: Caller) -> None:
-        """Keep what is needed to connect; the first call connects."""
-        self._settings = settings
-        self._token = token
-        self._caller = caller
-        self._client: JIRA | None = None
+    def __init__(self, client: JiraClient) -> None:
+        """Use a client; its first call connects."""
+        self._client = client
+        self._settings = client.settings
         self._fields: dict[str, FieldMeta] = {}
         self._type_id = ""
+        self.markup = "adf" if self._settings.api == "3" else "wiki"
 
     def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            self._client.close()  # type: ignore[no-untyped-call]  # the library leaves it untyped
-            self._client = None
+        self._client.close()
 
     # Reading
 
     def preflight(self, draft: IssueDraft, attachments: Sequence[Attachment]) -> Sequence[Check]:
         """Return what would make Jira refuse this draft; `ok=False` ones name the lines of bridge.yaml that mend it."""
-        found = [*checks.draft_checks(draft), *self._permissions(draft.project, bool(attachments))]
+        found = [*checks.draft_checks(draft, adf=self.markup == "adf"), *self._permissions(draft.project, bool(attachments))]
         found += self._attachment_checks(attachments)
         try:
             types = self._issue_types(draft.project)
@@ -124,14 +110,48 @@ class Jira:
         hits += [row for row in self._search(f"labels = {_quoted(marker)} ORDER BY key ASC", "labels", 50) if _has(row, marker)]
         if not hits:
             return None
-        return self._ref(min(hits, key=lambda row: int(row["id"])))
+        return self._client.ref(min(hits, key=lambda row: int(row["id"])))
 
     def get(self, key: str) -> IssueRef | None:
         """Return the issue under its present key; None when it is deleted or hidden."""
         try:
-            return self._ref(self._get(f"issue/{key}", {"fields": "summary"}))
+            return self._client.ref(self._get(f"issue/{key}", {"fields": "summary"}))
         except NotFoundError:
             return None
+
+    def states(self, ids: Sequence[str]) -> Mapping[str, IssueState]:
+        """Return how issues are now, by the ids or keys asked for; deleted and hidden ones are missing."""
+        return {name: life.state(self._client, row) for name, row in life.read(self._client, ids, life.FIELDS).items()}
+
+    def marked(self, project: str, marker: str) -> Sequence[IssueRef]:  # noqa: ARG002 - a moved issue is in another project
+        """Return all issues that search knows to carry the marker, oldest first."""
+        rows = [row for row in self._search(f"labels = {_quoted(marker)} ORDER BY key ASC", "labels", 50) if _has(row, marker)]
+        return [self._client.ref(row) for row in sorted(rows, key=lambda row: int(row["id"]))]
+
+    def similar(self, project: str, labels: Sequence[str], words: str, *, limit: int = 10) -> Sequence[IssueState]:
+        """Return issues with one of the labels, or these words in the summary, newest first."""
+        parts = [f"labels in ({', '.join(map(_quoted, labels))})"] if labels else []
+        if words.strip():
+            parts.append(f"summary ~ {_quoted(words)}")
+        if not parts:
+            return ()
+        jql = f"project = {_quoted(project)} AND ({' OR '.join(parts)}) ORDER BY key DESC"
+        return [life.state(self._client, row) for row in self._search(jql, ",".join(life.FIELDS), limit)]
+
+    def comments(self, issue: IssueRef) -> Sequence[Comment]:
+        """Return all comments as text, oldest first."""
+        return life.comments(self._client, issue)
+
+    def fields(self) -> Sequence[FieldInfo]:
+        """Return the create screen of the configured project and type."""
+        found, type_id = checks.type_check(self._issue_types(self._settings.project), self._settings.issue_type)
+        if not type_id:
+            raise InputError(found.detail, where=self._settings.where, hint=found.hint)
+        metas = self._field_metas(self._settings.project, type_id).values()
+        return [
+            FieldInfo(id=meta.id, name=meta.name, required=meta.required, type=meta.type, items=meta.items, allowed=meta.allowed)
+            for meta in metas
+        ]
 
     def attachments(self, issue: IssueRef) -> Sequence[str]:
         """Return the names of its attachments."""
@@ -155,12 +175,12 @@ class Jira:
             "project": {"key": draft.project},
             "issuetype": {"id": self._type_id},
             "summary": draft.summary,
-            "description": draft.description,
+            "description": parsed(draft.description) if self.markup == "adf" else draft.description,
             "labels": list(draft.labels),
             **{name: shaped(self._fields[name], value) if name in self._fields else value for name, value in draft.fields.items()},
         }
-        created = self._run("POST issue", "once", lambda client: client.create_issue(fields=fields, prefetch=False).raw)
-        return self._ref(created)
+        created = self._client.run("POST issue", "once", lambda client: client.create_issue(fields=fields, prefetch=False).raw)
+        return self._client.ref(created)
 
     def attach(self, issue: IssueRef, attachment: Attachment) -> None:
         """Upload one file under its name with the content's hash; a lost answer is an UnknownOutcomeError."""
@@ -171,7 +191,7 @@ class Jira:
                 f"{attachment.path} can't be read: {error.strerror}", hint="run `bridge report` again: it makes the files"
             ) from error
         with content:
-            self._run(
+            self._client.run(
                 f"POST issue/{issue.key}/attachments",
                 "once",
                 lambda client: client.add_attachment(issue.id, content, filename=attachment.name),
@@ -189,7 +209,34 @@ class Jira:
                 "status": {"resolved": link.resolved},
             },
         }
-        self._request("POST", f"issue/{issue.id}/remotelink", "repeatable", body=body)
+        self._client.request("POST", f"issue/{issue.id}/remotelink", "repeatable", body=body)
+
+    def add_comment(self, issue: IssueRef, body: str) -> str:
+        """Add a comment once; a lost answer is an UnknownOutcomeError."""
+        return life.add_comment(self._client, issue, body)
+
+    def update_comment(self, issue: IssueRef, comment_id: str, body: str) -> None:
+        """Replace a comment's text."""
+        life.update_comment(self._client, issue, comment_id, body)
+
+    def update_fields(self, issue: IssueRef, fields: Mapping[str, JsonValue]) -> None:
+        """Set fields, each in the shape that it wants."""
+        if not self._fields:
+            self._know_fields()
+        values = {name: shaped(self._fields[name], value) if name in self._fields else value for name, value in fields.items()}
+        self._client.request("PUT", f"issue/{issue.id}", "repeatable", body={"fields": values})
+
+    def add_labels(self, issue: IssueRef, labels: Sequence[str]) -> None:
+        """Add labels to those that are there."""
+        life.add_labels(self._client, issue, labels)
+
+    def link_duplicate(self, issue: IssueRef, of: IssueRef) -> None:
+        """Link the first as a duplicate of the second."""
+        life.link_duplicate(self._client, issue, of)
+
+    def move_to(self, issue: IssueRef, category: Category, *, resolution: str = "") -> None:
+        """Take it to a status of this category."""
+        life.move_to(self._client, issue, category, resolution)
 
     def check(self) -> Sequence[Check]:
         """Tell which deployment it is, who we are, and whether project, type and permissions are there."""
@@ -212,6 +259,12 @@ class Jira:
         return found
 
     # Details
+
+    def _know_fields(self) -> None:
+        """Read the create screen, whose kinds of fields an update needs too."""
+        self._type_id = checks.type_check(self._issue_types(self._settings.project), self._settings.issue_type)[1]
+        if self._type_id:
+            self._fields = self._field_metas(self._settings.project, self._type_id)
 
     def _deployment(self) -> str:
         info = self._get("serverInfo", {})
@@ -254,7 +307,7 @@ class Jira:
     def _search(self, jql: str, fields: str, limit: int) -> list[Json]:
         """Return up to `limit` issues; Cloud pages by token (a repeated one ends it), Data Center by position."""
         rows: list[Json] = []
-        cloud = bool(self._connected().deploymentType == "Cloud")
+        cloud = self._client.is_cloud
         arguments: Json = {"jql": jql, "fields": fields, "maxResults": min(limit, _BULK)}
         seen: set[str] = set()
         while len(rows) < limit:
@@ -276,106 +329,21 @@ class Jira:
         while position <= last_seen + GAPS and position < first + 2 * WALK:
             numbers = range(position, min(position + _BULK, last_seen + GAPS + 1))
             position = numbers.stop
-            for row in self._read_keys([f"{project}-{number}" for number in numbers]):
+            for row in self._read_keys(project, numbers):
                 if str(row["key"]).startswith(f"{project}-"):
                     last_seen = max(last_seen, _number(str(row["key"])))
                 if _has(row, marker):
                     yield row
 
-    def _read_keys(self, keys: Sequence[str]) -> list[Json]:
+    def _read_keys(self, project: str, numbers: Sequence[int]) -> list[Json]:
         """Return those of the issues that exist and are shown to us."""
-        if self._connected().deploymentType == "Cloud":
-            body = {"issueIdsOrKeys": list(keys), "fields": ["labels"]}
-            return list(self._request("POST", "issue/bulkfetch", "read", body=body).get("issues") or [])
-        found: list[Json] = []
-        for key in keys:
-            try:
-                found.append(self._get(f"issue/{key}", {"fields": "labels"}))
-            except NotFoundError:
-                continue
-        return found
-
-    def _ref(self, raw: Mapping[str, Any]) -> IssueRef:
-        return IssueRef(id=str(raw["id"]), key=str(raw["key"]), url=f"{self._settings.url}/browse/{raw['key']}")
-
-    # The library
-
-    def _get(self, path: str, arguments: Mapping[str, Any]) -> Any:
-        return self._request("GET", path, "read", arguments=arguments)
-
-    def _request(
-        self, method: str, path: str, effect: Effect, *, arguments: Mapping[str, Any] | None = None, body: Json | None = None
-    ) -> Any:
-        return self._run(f"{method} {path}", effect, partial(_exchange, method, path, arguments, body))
-
-    def _run(self, what: str, effect: Effect, call: Callable[[JIRA], T]) -> T:
-        client = self._connected()
-        return self._caller.run(_where(what), effect, lambda: _translated(partial(call, client)))
+        return life.rows(self._client, [f"{project}-{number}" for number in numbers], ["labels"])
 
     def _connected(self) -> JIRA:
-        if self._client is None:
-            client = self._new_client()
-            info = self._caller.run(
-                _where("GET serverInfo"), "read", lambda: _translated(lambda: _exchange("GET", "serverInfo", None, None, client))
-            )
-            # What JIRA(get_server_info=True) does, but within our time limits: it chooses Cloud's or Data Center's paths by these.
-            client.deploymentType = info.get("deploymentType")
-            client._version = tuple(info.get("versionNumbers") or (0, 0, 0))  # noqa: SLF001 - see above
-            self._client = client
-        return self._client
+        return self._client.library()
 
-    def _new_client(self) -> JIRA:
-        credentials: Json = {"basic_auth": (self._settings.user, self._token)} if self._settings.user else {"token_auth": self._token}
-        client = JIRA(
-            self._settings.url,
-            options={"rest_api_version": "2", "check_update": False},
-            max_retries=0,
-            timeout=(CONNECT_SECONDS, self._settings.timeout),
-            get_server_info=False,
-            validate=False,
-            logging=False,
-            **credentials,
-        )
-        bound(client._session, self._settings.url)  # noqa: SLF001 - the library has no public way
-        client._applicationlinks = []  # noqa: SLF001 - else an administrators' call precedes every remote link
-        weakref.finalize(self, client.close)
-        return client
-
-
-def _exchange(method: str, path: str, arguments: Mapping[str, Any] | None, body: Json | None, client: JIRA) -> Any:
-    """Make one request through the library's session and return its JSON; an empty answer to a write is fine."""
-    session: requests.Session = client._session  # noqa: SLF001 - the library has no public way
-    response = session.request(method, client._get_url(path), params=arguments, json=body)  # noqa: SLF001 - the same
-    try:
-        found = response.json()
-    except ValueError as error:
-        if method != "GET" and not response.content:
-            return {}
-        raise AnswerError(response, "the answer is not JSON") from error
-    if not isinstance(found, dict | list):
-        raise AnswerError(response, "the answer is no JSON object")
-    return found
-
-
-def _translated(call: Callable[[], T]) -> T:
-    """Turn the library's errors into an answer that can be judged. This is the adapter's edge.
-
-    Whatever the library stumbles over after a request went out (an error body of another shape, an answer
-    without a key) is an answer that can't be read, not a bug of the caller.
-    """
-    try:
-        return call()
-    except (AnswerError, requests.RequestException):
-        raise
-    except JIRAError as error:
-        raise AnswerError(error.response) from error
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-        raise AnswerError(None, f"the answer can't be read: {type(error).__name__}") from error
-
-
-def _where(what: str) -> str:
-    method, _, path = what.partition(" ")
-    return f"{method} /rest/api/2/{path}"
+    def _get(self, path: str, arguments: Mapping[str, Any]) -> Any:
+        return self._client.get(path, arguments)
 
 
 def _quoted(text: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.adapters.trackers.jira_fields import FieldMeta, chosen
+from bridge.adapters.trackers.jira_text import parsed, problems
 from bridge.model.filing import Attachment, Check, IssueDraft
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ def _check(what: str, problem: str, hint: str = "") -> Check:
     return Check(connection="tracker", what=what, ok=False, detail=problem, hint=hint)
 
 
-def draft_checks(draft: IssueDraft) -> list[Check]:
-    """Check lengths and forms that the metadata does not tell."""
+def draft_checks(draft: IssueDraft, *, adf: bool = False) -> list[Check]:
+    """Check lengths and forms that the metadata does not tell; with `adf` the description is a document as JSON."""
     found: list[Check] = []
     if not draft.summary.strip():
         found.append(_check("summary", "the summary is empty"))
@@ -37,7 +38,11 @@ def draft_checks(draft: IssueDraft) -> list[Check]:
         found.append(_check("summary", f"the summary has {_units(draft.summary)} characters, Jira takes {SUMMARY_LIMIT}"))
     if "\n" in draft.summary or "\r" in draft.summary:
         found.append(_check("summary", "the summary has more than one line"))
-    if _units(draft.description) > TEXT_LIMIT:
+    if adf:
+        document = parsed(draft.description)
+        wrong = ["it is no Atlassian Document"] if document is None else problems(document)
+        found += [_check("description", f"the description can't be sent: {text}", "run `bridge report` again") for text in wrong[:5]]
+    elif _units(draft.description) > TEXT_LIMIT:
         found.append(_check("description", f"the description has {_units(draft.description):,} characters, Jira takes {TEXT_LIMIT:,}"))
     hint = "tracker: {labels: [from-support]}"
     found += [

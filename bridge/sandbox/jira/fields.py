@@ -241,7 +241,7 @@ def choice_json(call: Call, field: Field, id_: str) -> Json:
     kind = {"priority": "priority", "components": "component", "versions": "version"}[field.kind]
     extra: Json = {"iconUrl": f"{call.base}/priority.png"} if kind == "priority" else {}
     if kind == "version":
-        extra = {"archived": False, "released": True}
+        extra = {"archived": False, "released": name not in call.state.project.unreleased}
     return {"self": api(call, f"{kind}/{id_}"), "id": id_, "name": name, **extra}
 
 

@@ -128,10 +128,12 @@ def _cursor_page(call: Call, name: str, items: Sequence[Item], show: Callable[[I
     shown = [show(item) for item in items[start : start + size]]
     more = start + size < len(items)
     after = cursor(str(start + size)) if shown else None
+    # A list that is itself called `links` keeps its name: the addresses of the neighbours give way.
+    neighbours = "links" if name != "links" else "pages"
     return {
         name: shown,
         "meta": {"has_more": more, "after_cursor": after, "before_cursor": cursor(str(start)) if shown else None},
-        "links": {
+        neighbours: {
             "next": _address(call, {"page[size]": str(size), "page[after]": after or ""}) if more else None,
             "prev": _address(call, {"page[size]": str(size), "page[before]": cursor(str(start))}) if start else None,
         },

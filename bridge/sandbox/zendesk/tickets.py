@@ -318,6 +318,29 @@ def update_ticket(call: Call) -> Response:
     return answer({"ticket": shown(call, ticket), "audit": _audit(call, ticket)})
 
 
+def merge_tickets(call: Call) -> Response:
+    """POST tickets/{id}/merge {ids, source_comment, target_comment}: the named ones are closed into this one; a job's status."""
+    target = load(call.state, call.args["id"])
+    body = json_body(call)
+    given = body.get("ids")
+    if not isinstance(given, list) or not given or not all(isinstance(item, int) for item in given):
+        raise invalid(ids="Ids: must be a list of ticket numbers")
+    for number in given:
+        source = load(call.state, str(number))
+        if source.id == target.id or source.document["status"] == "closed":
+            raise invalid(ids=f"Ids: {number} can't be merged")
+        words = body.get("source_comment") or f"This request was closed and merged into request #{target.id}."
+        _add_comment(call, source.id, _Comment(author_id=call.caller.id, body=words, public=False))
+        source.document["status"] = "closed"
+        source.document["tags"] = sorted({*source.document["tags"], "closed_by_merge"})
+        save(call.state, source)
+        words = body.get("target_comment") or f"Request #{source.id} was closed and merged into this request."
+        _add_comment(call, target.id, _Comment(author_id=call.caller.id, body=words, public=False))
+    save(call.state, target)
+    job = {"id": "merge", "status": "completed", "total": len(given), "progress": len(given), "message": None, "results": []}
+    return answer({"job_status": {**job, "url": f"{call.base}/api/v2/job_statuses/merge.json"}})
+
+
 def delete_ticket(call: Call) -> Response:
     """DELETE tickets/{id}: 204; the export still tells of it, with status deleted."""
     ticket = load(call.state, call.args["id"])
@@ -381,6 +404,7 @@ ROUTES = (
     Route(method="GET", path="tickets/<id>", handler=show_ticket),
     Route(method="PUT", path="tickets/<id>", handler=update_ticket),
     Route(method="DELETE", path="tickets/<id>", handler=delete_ticket),
+    Route(method="POST", path="tickets/<id>/merge", handler=merge_tickets),
     Route(method="GET", path="tickets/<id>/comments", handler=list_comments),
     Route(method="GET", path="tickets/<id>/tags", handler=get_tags),
     Route(method="PUT", path="tickets/<id>/tags", handler=change_tags),
