@@ -78,6 +78,18 @@ class Format:
     """Fields may stand as key=value inside the message."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locator:
+    """Where the time stands in a line."""
+
+    kind: str
+    """start: first byte, after an opening bracket or quote; bracket: after the first `[`; key: after a key."""
+    key: str = ""
+    keys_before: tuple[str, ...] = ()
+    """Keys that win over `key`: a line that holds one of them is UNKNOWN."""
+    json: bool = False
+
+
 class Event(NamedTuple):
     """One row of the events table; `template_id` is added to what is kept."""
 
@@ -163,6 +175,10 @@ _LEVELS: Final = {
 }
 
 
+_CANONICAL: Final = ("INFO", "DEBUG", "ERROR", "WARN", "TRACE", "FATAL")
+_NOTHING: Final = frozenset({"", "-", "null", "None", "none", "nil"})
+
+
 def usual_names(part: str) -> tuple[str, ...]:
     """Return the field names that a part of an event is looked for under when nothing is mapped."""
     return _USUAL[part]
@@ -175,6 +191,11 @@ def level_of(value: object) -> str:
     """
     text = str(value).strip().upper() if value is not None else ""
     return _LEVELS.get(text, text)
+
+
+def spellings(level: str) -> list[str]:
+    """Return the words that `level_of` reads as this level, in upper case."""
+    return [level, *(word for word, name in _LEVELS.items() if name == level and word.isalpha() and len(word) > 1)]
 
 
 Plan = tuple[tuple[str, str | None, tuple[tuple[str, ...], ...], re.Pattern[str] | None], ...]
@@ -192,6 +213,8 @@ class Mapper:
     clockwork: Clockwork
     plans: dict[tuple[str, ...], Plan]
     """For each set of keys seen: where its parts may be. A cache, bounded."""
+    attributes: bool = True
+    """False: nobody asks for them, so they are not made."""
 
     def event(self, record: Record, offset: int, extra: str = "", unread: str = "") -> Event | Rejected:
         """Return the event of a record; `extra` are the joined lines, `unread` what else stood on the line."""
@@ -203,20 +226,20 @@ class Mapper:
         inner: list[tuple[str, ...]] = []
         found: dict[str, Any] = {}
         for part, key, paths, pattern in plan:
-            value = record[key] if key is not None else None
-            if value is not None and key is not None:
+            if key is not None and (value := record[key]) is not None:
                 used.add(key)
-            else:
-                value = self._lookup(record, paths, pattern, used, inner)
-            if value is not None:
+                found[part] = value
+            elif (value := self._lookup(record, paths, pattern, used, inner)) is not None:
                 found[part] = value
         try:
             at = self._time(found.get("at"))
         except TimeError as error:
             return Rejected(str(error))
-        attributes = {key: value for key, value in record.items() if key not in used and key != "at"}
-        for path in inner:
-            attributes = _without(attributes, path)
+        attributes: dict[str, Any] = {}
+        if self.attributes or "message" not in found:
+            attributes = {key: value for key, value in record.items() if key not in used and key != "at"}
+            for path in inner:
+                attributes = _without(attributes, path)
         if unread:
             attributes["unread"] = unread
         message = _text(found["message"]) if "message" in found else _text(attributes) if attributes else ""
@@ -225,14 +248,15 @@ class Mapper:
         if self.pairs or self.patterns:
             message = self._patterns(message, found, attributes)
         service = self.service if self.service is not None else _name(found.get("service")) or ""
+        level = found.get("level")
         return Event(
             at,
-            level_of(found.get("level")),
+            level if level in _CANONICAL else level_of(level),
             service,
             _name(found.get("account_id")),
             _name(found.get("trace_id")),
-            _cut(message),
-            _encoded(attributes),
+            message if len(message) <= MESSAGE_LIMIT else _cut(message),
+            _encoded(attributes) if self.attributes else "{}",
             offset,
         )
 
@@ -312,7 +336,7 @@ class Mapper:
         return result
 
 
-def mapper(options: SourceOptions, form: Format, clockwork: Clockwork) -> Mapper:
+def mapper(options: SourceOptions, form: Format, clockwork: Clockwork, *, attributes: bool = True) -> Mapper:
     """Return the mapper of a source for one of its files."""
     refs = {part: options.fields.get(part) or FieldRef(names=_USUAL[part]) for part in PARTS}
     pairs = {}
@@ -321,7 +345,15 @@ def mapper(options: SourceOptions, form: Format, clockwork: Clockwork) -> Mapper
             if refs[part].pattern is None:
                 names = "|".join(re.escape(name) for name in refs[part].names)
                 pairs[part] = re.compile(rf"(?<![\w.-])(?:{names})=(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;)\]}}]+)")
-    return Mapper(refs=refs, service=options.service, patterns=options.message_patterns, pairs=pairs, clockwork=clockwork, plans={})
+    return Mapper(
+        refs=refs,
+        service=options.service,
+        patterns=options.message_patterns,
+        pairs=pairs,
+        clockwork=clockwork,
+        plans={},
+        attributes=attributes,
+    )
 
 
 def _splits(name: str, present: set[str]) -> list[tuple[str, ...]]:
@@ -353,10 +385,12 @@ def _text(value: Any) -> str:
 
 def _name(value: Any) -> str | None:
     """Return an id as text; None for what loggers write when there is none."""
+    if type(value) is str and value.isalnum() and value not in _NOTHING:
+        return value
     if value is None or isinstance(value, bool | dict | list):
         return None
     text = str(value).strip()
-    return text if text not in {"", "-", "null", "None", "none", "nil"} else None
+    return text if text not in _NOTHING else None
 
 
 def _cut(text: str) -> str:

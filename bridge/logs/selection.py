@@ -5,13 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from bridge.logs.options import SourceOptions
+from bridge.logs.paths import LogFile
 from bridge.logs.records import Event
 from bridge.logs.scan import FileReport, Tally, scan_file
 from bridge.logs.store import Rejects, Rows, events_schema
@@ -24,16 +23,6 @@ TRACE_SLACK: Final = 300 * 1_000_000
 """`account_from_trace` also reads this long before and after what was asked, in microseconds: traces are short."""
 
 Intervals = tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogFile:
-    """One file of a source."""
-
-    path: Path
-    name: str
-    """As it is shown: relative to the workspace where it lies in it."""
-    options: SourceOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,7 @@ from bridge.logs.formats.logfmt import logfmt
 from bridge.logs.formats.plain import plain
 from bridge.logs.formats.syslog import syslog
 from bridge.logs.options import SourceOptions
-from bridge.logs.records import Format, Header, Parsed, usual_names
-from bridge.logs.time_index import Locator
+from bridge.logs.records import Format, Header, Locator, Parsed, usual_names
 from bridge.logs.times import Clockwork
 
 _SAMPLE: Final = 200
@@ -51,13 +50,20 @@ def make(kind: str, options: SourceOptions, clockwork: Clockwork) -> Format:
     return plain(clockwork)
 
 
-def sniff(block: bytes) -> Sniffed:
-    """Return the format that reads most of the first lines; `text` when none reads any."""
+def sniff(block: bytes, *, everything: bool = False) -> Sniffed:
+    """Return the format that reads most of the first lines; `text` when none reads any.
+
+    The formats behind one that can't be beaten are only tried for `everything`.
+    """
     lines = [line.rstrip("\r").replace("\0", "") for line in block[:_SAMPLE_BYTES].decode("utf-8", "replace").split("\n")[:_SAMPLE]]
     lines = [line for line in lines if line.strip()]
-    shares = {kind: _share(kind, lines) for kind in _ORDER}
+    shares: dict[str, float] = {}
+    for kind in _ORDER:
+        shares[kind] = _share(kind, lines)
+        if shares[kind] >= _NEARLY and not everything:
+            break
     best = max(shares.values())
-    name = next(kind for kind in _ORDER if shares[kind] >= _NEARLY * best) if best else "text"
+    name = next(kind for kind, share in shares.items() if share >= _NEARLY * best) if best else "text"
     return Sniffed(name=name, shares=shares, lines=len(lines))
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
-
 from bridge.logs.records import Event
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 
 def events_schema() -> pa.Schema:
     """Return the schema of log events; times are UTC, `offset` counts (uncompressed) bytes of `file`."""
+    import pyarrow as pa
+
     return pa.schema(
         [
             pa.field("at", pa.timestamp("us", tz="UTC"), nullable=False),
@@ -34,6 +34,8 @@ def events_schema() -> pa.Schema:
 
 def rejects_schema() -> pa.Schema:
     """Return the schema of rejected lines: where each stood, why it is no event, and how it begins."""
+    import pyarrow as pa
+
     return pa.schema(
         [
             pa.field("file", pa.string(), nullable=False),
@@ -74,6 +76,8 @@ class Rows:
 
     def order(self) -> Any:
         """Return the row numbers in time order, equal times by file and offset."""
+        import numpy as np
+
         return np.lexsort((np.array(self.offset, dtype=np.int64), np.array(self.file, dtype=np.int64), np.array(self.at, dtype=np.int64)))
 
 
@@ -89,6 +93,8 @@ class Rejects:
 
     def table(self) -> pa.Table:
         """Return them in the order in which they were read."""
+        import pyarrow as pa
+
         columns = {"file": self.file, "offset": self.offset, "length": self.length, "reason": self.reason, "raw": self.raw}
         return pa.table(columns, schema=rejects_schema())
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from bridge.logs.records import Locator
 from bridge.logs.times import EPOCH
 
 Ints = npt.NDArray[np.int64]
@@ -27,18 +27,6 @@ SECOND: Final = 1_000_000
 _PAD: Final = 64
 _MONTHS: Final = {name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 _EPOCH_SCALES: Final = {10: (10, 0), 13: (10, 3), 16: (10, 6), 19: (10, 9)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Locator:
-    """Where the time stands in a line."""
-
-    kind: str
-    """start: first byte, after an opening bracket or quote; bracket: after the first `[`; key: after a key."""
-    key: str = ""
-    keys_before: tuple[str, ...] = ()
-    """Keys that win over `key`: a line that holds one of them is UNKNOWN."""
-    json: bool = False
 
 
 def line_starts(data: bytes) -> Ints:
@@ -72,6 +60,28 @@ def candidates(times: Ints, wanted: Sequence[tuple[int, int]]) -> Mask:
     inside: Mask = (index < len(wanted)) & (first[found] < times + SECOND)
     inside |= times == UNKNOWN
     return inside
+
+
+def chosen(mask: Mask, starts: Ints, size: int) -> tuple[list[int], list[int], list[int]]:
+    """Return (number, begin, end) of the lines that the mask takes, as three lists."""
+    numbers = np.flatnonzero(mask)
+    ends = np.append(starts[1:], size)
+    return numbers.tolist(), starts[numbers].tolist(), ends[numbers].tolist()
+
+
+def has_open_quotes(block: bytes, starts: Ints) -> bool:
+    """Tell whether a csv block holds a value that goes over lines: then a line's first bytes prove nothing."""
+    quotes = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord('"'))
+    counts = np.bincount(np.searchsorted(starts, quotes, side="right") - 1, minlength=len(starts))
+    return bool((counts % 2).any())
+
+
+def follow_heads(mask: Mask, block: bytes, starts: Ints, times: Ints, *, initial: bool) -> None:
+    """Give indented lines without a time the choice of the line they follow: they belong to it."""
+    first = np.frombuffer(block, dtype=np.uint8)[starts]
+    follows = (times == UNKNOWN) & ((first == ord(" ")) | (first == ord("\t")))
+    heads = np.maximum.accumulate(np.where(follows, -1, np.arange(len(starts))))
+    mask[follows] = np.where(heads >= 0, mask[heads], initial)[follows]
 
 
 def _positions(data: bytes, raw: Bytes, starts: Ints, locator: Locator) -> Ints:

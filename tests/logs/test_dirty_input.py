@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from bridge.logs.options import parse_sources
-from bridge.logs.selection import LogFile, read_all
+from bridge.logs.paths import LogFile
+from bridge.logs.selection import read_all
 from bridge.ports import LogResult
 
 CASES = Path(__file__).parents[1] / "cases" / "logs"

@@ -10,7 +10,8 @@ import pytest
 
 from bridge.logs import reading
 from bridge.logs.options import parse_sources
-from bridge.logs.selection import LogFile, read_all
+from bridge.logs.paths import LogFile
+from bridge.logs.selection import read_all
 
 LINES = b"".join(b'{"ts":"2026-03-10T02:00:%02dZ","msg":"x"}\n' % second for second in range(60))
 

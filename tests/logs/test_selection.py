@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.logs.options import SourceOptions, parse_sources
-from bridge.logs.selection import LogFile, read_all, select, wish
+from bridge.logs.paths import LogFile
+from bridge.logs.selection import read_all, select, wish
 from bridge.model.window import Window
 from bridge.ports import LogRequest, LogResult, Span
 

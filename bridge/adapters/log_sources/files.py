@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import glob
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,8 +10,9 @@ from typing import Final
 
 from bridge.logs import reading
 from bridge.logs.options import SourceOptions, parse_sources
+from bridge.logs.paths import LogFile, of_sources
 from bridge.logs.scan import FileReport, Tally, scan_file
-from bridge.logs.selection import LogFile, read_all, select
+from bridge.logs.selection import read_all, select
 from bridge.logs.store import Rejects, Rows
 from bridge.logs.times import EPOCH
 from bridge.model.filing import Check
@@ -53,20 +52,7 @@ class FileLogs:
 
     def files(self) -> tuple[list[LogFile], list[str]]:
         """Return the files of all sources, each once (the first source that names it has it), and what matched nothing."""
-        seen: set[Path] = set()
-        files: list[LogFile] = []
-        problems: list[str] = []
-        for source in self.sources:
-            for pattern in source.paths:
-                paths = _matches(pattern, self.root)
-                if not paths:
-                    problems.append(f"logs {self.name}: no file matches {pattern} (in {self.root})")
-                for path in paths:
-                    identity = path.resolve()
-                    if identity not in seen:
-                        seen.add(identity)
-                        files.append(LogFile(path=path, name=_shown(path, self.root), options=source))
-        return files, problems
+        return of_sources(self.sources, self.root, f"logs {self.name}")
 
     def check(self) -> Sequence[Check]:
         """Return a line for each source: files, format, first and last time, share of lines read in a sample."""
@@ -107,32 +93,6 @@ def _with_problems(result: LogResult, problems: Sequence[str]) -> LogResult:
         rejects=result.rejects,
         templates=result.templates,
     )
-
-
-def _matches(pattern: str, root: Path) -> list[Path]:
-    """Return the files of a path, folder or glob, sorted; relative ones start at `root`."""
-    expanded = Path(pattern).expanduser()
-    literal = root / expanded
-    found = [literal] if literal.exists() else [root / name for name in _glob(str(expanded), root)]
-    files: list[Path] = []
-    for path in sorted(found):
-        if path.is_dir():
-            files.extend(sorted(inner for inner in path.rglob("*") if inner.is_file() and not inner.name.startswith(".")))
-        elif path.is_file():
-            files.append(path)
-    return files
-
-
-def _glob(pattern: str, root: Path) -> list[str]:
-    return glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns
-
-
-def _shown(path: Path, root: Path) -> str:
-    """Return the name of a file in evidence: relative to the workspace where it lies below it."""
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return Path(os.path.normpath(path)).as_posix()
 
 
 def _size(path: Path) -> int:

@@ -1,0 +1,235 @@
+"""Answer a question from log files: raw bytes first, the full scan where that is not possible."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Final
+
+from bridge.logs import raw, reading
+from bridge.logs.options import SourceOptions
+from bridge.logs.paths import LogFile
+from bridge.logs.question import Needles, Question
+from bridge.logs.records import Event, level_of, spellings
+from bridge.logs.scan import FileReport, Scanner, Tally, scan_file, scanner_of
+from bridge.logs.store import Rejects, Rows
+
+_HEAD: Final = 256 * 1024
+_DAMAGE: Final = (EOFError, OSError, ValueError)
+_SPELLINGS: Final = (str.upper, str.lower, str.capitalize)
+_UNCLEAR: Final = b"?"
+_STATUS: Final = {"ERROR": b'" 5', "WARN": b'" 4'}
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """The events that fit and an account of what was read."""
+
+    rows: Rows = field(default_factory=Rows)
+    rejects: Rejects = field(default_factory=Rejects)
+    reports: list[FileReport] = field(default_factory=list)
+    size: int = 0
+    """Bytes of the files, compressed as they lie there."""
+    passed: int = 0
+    """Bytes not looked at: their time lies outside."""
+    notes: list[str] = field(default_factory=list)
+    """How it was read: order, shortcuts."""
+
+    def counts(self) -> dict[str, int]:
+        """Return files, lines, parsed, joined, rejected, skipped, repaired, events, bytes, bytes_passed.
+
+        lines = parsed + joined + rejected + skipped, of the lines that were looked at one by one: those that hold none of
+        the bytes a fitting event must hold are not among them.
+        """
+        total = Tally()
+        for report in self.reports:
+            total.add(report.tally)
+        return {
+            "files": len(self.reports),
+            **{name: getattr(total, name) for name in Tally.__slots__},
+            "bytes": self.size,
+            "bytes_passed": self.passed,
+        }
+
+    def problems(self) -> list[str]:
+        """Return what went wrong, file by file."""
+        return [problem for report in self.reports for problem in report.problems]
+
+
+def ask(files: Sequence[LogFile], question: Question, take: Callable[[Event], bool] | None = None) -> Answer:
+    """Read the files and return what fits; `take` sees each fitting event and says whether to keep it (default: yes)."""
+    answer = Answer()
+    for file in files:
+        if question.services and file.options.service is not None and file.options.service not in question.services:
+            continue
+        answer.reports.append(_ask_file(file, question, answer, take))
+    return answer
+
+
+def _ask_file(file: LogFile, question: Question, answer: Answer, take: Callable[[Event], bool] | None) -> FileReport:
+    def keep(event: Event) -> bool:
+        return question.fits(event) and (take is None or take(event))
+
+    try:
+        size = file.path.stat().st_size
+    except OSError as error:
+        return FileReport(name=file.name, format=file.options.format or "", tally=Tally(), problems=(f"{file.name}: {error.strerror}",))
+    answer.size += size
+    if not question.whole and file.options.format != "csv":
+        # What was gathered before a fault is dropped: the full scan reads up to the damage and says what is wrong.
+        marks = (len(answer.rows.at), len(answer.rows.files), len(answer.rejects.file))
+        try:
+            report = _search(file, size, question, answer, keep)
+        except _DAMAGE:
+            report = None
+            _forget(answer, marks)
+        if report is not None:
+            return report
+    wanted = None if question.whole or (question.start is None and question.end is None) else [_window(question)]
+    return scan_file(file.path, file.name, file.options, keep=keep, rows=answer.rows, rejects=answer.rejects, wanted=wanted)
+
+
+def _window(question: Question) -> tuple[int, int]:
+    return (question.start if question.start is not None else 0, question.end if question.end is not None else 1 << 62)
+
+
+def _forget(answer: Answer, marks: tuple[int, int, int]) -> None:
+    rows, files, rejects = marks
+    for name in ("at", "level", "service", "account_id", "trace_id", "message", "attributes", "file", "offset"):
+        del getattr(answer.rows, name)[rows:]
+    del answer.rows.files[files:]
+    for name in ("file", "offset", "length", "reason", "raw"):
+        del getattr(answer.rejects, name)[rejects:]
+
+
+def _search(file: LogFile, size: int, question: Question, answer: Answer, keep: Callable[[Event], bool]) -> FileReport | None:
+    """Search the bytes of a file; None where a full scan has to do it: csv, no needle and no order."""
+    plain = not reading.compressed(file.path)
+    with file.path.open("rb", buffering=0) if plain else reading.opened(file.path, fast=True) as stream:
+        head = os.pread(stream.fileno(), _HEAD, 0) if plain else _head(file.path)
+        head = head[: head.rfind(b"\n") + 1] or head
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return None
+        begin = 3 if head.startswith(b"\xef\xbb\xbf") else 0
+        tally = Tally()
+        index = len(answer.rows.files)
+        scanner = scanner_of(
+            file.path, file.name, file.options, head[begin:], keep, answer.rows, index, answer.rejects, tally,
+            narrow=False, attributes=question.needs_attributes(),
+        )  # fmt: skip
+        if scanner.form.name == "csv":
+            return None
+        answer.rows.files.append(file.name)
+        quick = replace(scanner.mapper, attributes=False)  # same plans: they are told what the sample looks like
+        order = raw.probe(stream, size, scanner.form, quick) if plain else None
+        region, note = _region(stream, order, size, question, scanner)
+        probes = order.probes if order is not None else tuple(raw.sample(head[begin:], scanner.form, quick))
+        conditions = question.needles(scanner.form.name)
+        if not conditions and question.levels:
+            conditions.extend(level_needles(probes, question.levels, file.options, scanner))
+        if not conditions and (order is None or region == (0, size)):
+            answer.rows.files.pop()
+            return None
+        if note:
+            answer.notes.append(f"{file.name}: {note}")
+        answer.passed += size - (region[1] - region[0]) if plain else 0
+        _read(stream, max(begin, region[0]), region[1] if plain else None, conditions, scanner)
+    scanner.close()
+    return FileReport(
+        name=file.name, format=scanner.form.name, tally=tally, first=scanner.first, last=scanner.last, problems=tuple(scanner.complaints())
+    )
+
+
+def _head(path: Path) -> bytes:
+    with reading.opened(path) as stream:
+        return stream.read(_HEAD)
+
+
+def _region(stream: IO[bytes], order: raw.Order | None, size: int, question: Question, scanner: Scanner) -> tuple[tuple[int, int], str]:
+    if order is None or (question.start is None and question.end is None):
+        return (0, size), ""
+    if not order.sorted:
+        return (0, size), "lines are not in time order, read whole" if order.disorder else ""
+    region = order.region(question.start, question.end, size)
+    region = raw.refine(stream, order, region, (question.start, question.end), (scanner.form, scanner.mapper))
+    return region, f"in time order at {len(order.probes)} places, disorder {order.disorder / 1e6:g} s"
+
+
+def _read(stream: IO[bytes], begin: int, end: int | None, conditions: Sequence[Needles], scanner: Scanner) -> None:
+    """Give the scanner every event of the region that holds the needles."""
+    ordered = sorted(conditions, key=lambda needles: (len(needles), -min(map(len, needles))))
+    for offset, buffer, length in raw.chunks(stream, begin, end, scanner.form):
+        if not ordered:
+            _all(buffer, length, offset, scanner)
+            continue
+        finder = raw.Finder(buffer, length, ordered[0])
+        position = finder.after(0)
+        while position >= 0:
+            start, stop = raw.event_around(buffer, length, position, scanner.form)
+            data = bytes(buffer[start:stop])
+            if len(ordered) == 1 or raw.holds(data, ordered[1:]):
+                if data.find(b"\n", 0, -1) < 0:
+                    scanner.tally.lines += 1
+                    scanner.alone(data.removesuffix(b"\n"), offset + start)
+                else:
+                    scanner.skip()
+                    _all(data, len(data), offset + start, scanner)
+                    scanner.skip()
+            position = finder.after(stop)
+
+
+def _all(data: bytes | bytearray, length: int, offset: int, scanner: Scanner) -> None:
+    lines = bytes(data[:length]).split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    scanner.tally.lines += len(lines)
+    for line in lines:
+        scanner.line(line, offset)
+        offset += len(line) + 1
+
+
+def level_needles(probes: Sequence[raw.Probe], levels: frozenset[str], options: SourceOptions, scanner: Scanner) -> list[Needles]:
+    """Return the bytes by which lines of these levels are found, as the sampled lines spell levels; none: decode all.
+
+    The sample says which field holds the level, what stands before it, and in which case its words are; the words of a
+    wanted level that the sample lacks are looked for in the same way.
+    """
+    if scanner.form.name == "nginx" and "level" not in options.fields:
+        return [tuple(_STATUS[level] for level in sorted(levels))] if levels <= set(_STATUS) else []
+    if options.message_patterns:
+        return []
+    spelled: set[str] = set()
+    glues: set[bytes] = set()
+    for probe in probes:
+        key = _level_key(probe, scanner)
+        if key is None:
+            return []
+        value = probe.record[key]
+        if not isinstance(value, str) or not value.isalpha() or len(value) <= 1:
+            return []
+        spelled.add(value)
+        glues.add(_glue(probe.raw, key, value, scanner.form.name))
+    if not spelled or len(glues) != 1 or _UNCLEAR in glues:
+        return []
+    glue = glues.pop()
+    wanted = {value for value in spelled if level_of(value) in levels}
+    for level in levels - {level_of(value) for value in wanted}:
+        words = spellings(level)
+        wanted |= {change(word) for word in words for change in _SPELLINGS if all(value == change(value) for value in spelled)}
+    return [tuple(sorted(glue + value.encode() for value in wanted))] if wanted else []
+
+
+def _level_key(probe: raw.Probe, scanner: Scanner) -> str | None:
+    plan = scanner.mapper.plans.get(tuple(probe.record), ())
+    return next((key for part, key, _, _ in plan if part == "level" and key is not None), None)
+
+
+def _glue(line: bytes, key: str, value: str, form: str) -> bytes:
+    """Return what stands before the level's value in this line, from its key on; empty in plain text."""
+    if form not in {"json", "logfmt"}:
+        return b""
+    found = re.search(re.escape(key.encode()) + rb'["=: ]{1,5}(?=' + re.escape(value.encode()) + rb"\b)", line)
+    return found[0] if found else _UNCLEAR
