@@ -105,7 +105,9 @@ def _logs_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("templates", "compare"))
     parser.add_argument("files", nargs="*", metavar="FILE", help="log files, plain or compressed; - reads stdin")
     templates = parser.add_argument_group("templates")
-    templates.add_argument("--field", default="message", metavar="NAME", help="where the message is in JSON lines (default message)")
+    templates.add_argument(
+        "--field", metavar="NAME", help="where the message is in JSON lines (default: message, msg, event, log, text, body)"
+    )
     templates.add_argument("--content-column", metavar="NAME", help="FILE is CSV; the messages are in this column")
     templates.add_argument("--assign", metavar="OUT", help="write one JSON line a line: line, template_id, template (- writes to stdout)")
     templates.add_argument("--known", metavar="FILE", help="templates of earlier runs (JSON): read first, brought up to date at the end")

@@ -47,7 +47,7 @@ class Templates:
 def template_of(message: str) -> str:
     """Return the template of a message: its first line masked, and the classes of the exceptions below it."""
     first, _, below = message.partition("\n")
-    return mask(first[:_LONGEST]) + _exceptions(below)
+    return mask(first[:_LONGEST]) + exceptions_below(below)
 
 
 def templates_of(messages: Sequence[str]) -> list[str]:
@@ -57,10 +57,11 @@ def templates_of(messages: Sequence[str]) -> list[str]:
     for pattern, replacement in PASSES:
         masked = pc.replace_substring_regex(masked, pattern, replacement)
     texts: list[str] = pc.utf8_trim(masked, " ").to_pylist()
-    return [f"{text}{_exceptions(below)}" if below else text for text, (_, _, below) in zip(texts, parts, strict=True)]
+    return [f"{text}{exceptions_below(below)}" if below else text for text, (_, _, below) in zip(texts, parts, strict=True)]
 
 
-def _exceptions(below: str) -> str:
+def exceptions_below(below: str) -> str:
+    """Return the classes of the exceptions that the lines below the first one name, as the end of a template."""
     classes = dict.fromkeys(_EXCEPTION.findall(below)) if below else {}
     return f" | {', '.join(list(classes)[:_MOST_EXCEPTIONS])}" if classes else ""
 
