@@ -9,7 +9,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: help demo real test check lint types imports wheel readme docs bench eval-logs lock clean
+.PHONY: help demo real test check lint types imports wheel readme docs bench eval-logs eval-redact lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ bench: $(VENV)/.dev ## start-up benchmark
 
 eval-logs: $(VENV)/.dev ## template mining on LogHub (needs ../shared)
 	@$(BIN)/python -m tests.eval.logs
+
+eval-redact: $(VENV)/.dev ## redaction against labelled texts and real logs (needs ../shared; peers: BRIDGE_PEERS=python)
+	@$(BIN)/python -m tests.eval.redact
 
 lock: ## renew the lock files (needs uv; maintainers only)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q pyproject.toml requirements/build.in -o requirements/run.lock

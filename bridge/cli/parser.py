@@ -183,6 +183,17 @@ def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to
 
     add("logs", "ask log files: the templates of their messages, and what is different now", _logs_arguments)
 
+    redact = add("redact", "take out what must not leave: stdin to stdout")
+    redact.add_argument(
+        "--spans", action="store_true", help='JSON lines {"id", "text"} in, {"id", "spans": [{"start", "end", "type"}]} out, same order'
+    )
+    redact.add_argument("--known", metavar="FILE", help="values that are known to be personal: one a line, or JSON lines {value, type}")
+    redact.add_argument(
+        "--pseudonyms", metavar="KEYREF", help="labels that tell values apart; the key as env:NAME, file:PATH or keyring:SERVICE/USER"
+    )
+    redact.add_argument("--regions", metavar="DE,GB", help="numbering plans for telephones without a country code (default: 41 of them)")
+    redact.add_argument("--keep", action="append", default=[], metavar="TYPE", help="leave this type alone; may be repeated")
+
     schema = add("schema", "print a JSON Schema for editors")
     schema.add_argument("name", choices=("workspace", "investigation", "case", "evidence", "findings"))
 

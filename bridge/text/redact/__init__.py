@@ -1,0 +1,1 @@
+"""Find what must not leave, and write labels in its place."""
