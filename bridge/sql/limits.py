@@ -11,12 +11,14 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
 MAX_BYTES = 64 * 1024
 MAX_NESTING = 128
-MAX_RUN = 1_000
-"""Operators in one unbroken chain: `a || b || c` nests as deep as it is long."""
+MAX_TYPES = 12
+MAX_JOINS = 12
+MAX_CHAIN = 64
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _OPEN = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
@@ -29,6 +31,13 @@ _TEXT = frozenset(
     )
 )  # fmt: skip
 _UNARY = frozenset({TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE})
+_TYPES = frozenset(Parser.TYPE_TOKENS)
+_JOINS = frozenset({TokenType.JOIN, TokenType.STRAIGHT_JOIN})
+_FLAT = frozenset({TokenType.CROSS, TokenType.NATURAL})
+_JOINED = frozenset({TokenType.ON, TokenType.USING, TokenType.SELECT, TokenType.WHERE})
+_BREAKS = frozenset(
+    {TokenType.COMMA, TokenType.SELECT, TokenType.WHERE, TokenType.AND, TokenType.OR, TokenType.FROM, TokenType.JOIN, TokenType.EQ}
+)
 _HIDDEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Cs"})
 _EXECUTABLE = re.compile(r"M?!")
 
@@ -75,26 +84,41 @@ def check_tokens(sql: str, tokens: Sequence[Token]) -> Refusal | None:
 
 
 def _check_depth(tokens: Sequence[Token]) -> Refusal | None:
-    depth = cases = run = 0
+    """Bound everything that a recursive parser descends into, or tries twice at each level."""
+    stack: list[bool] = []
+    cases = run = joins = chain = 0
+    before: TokenType | None = None
     for token in tokens:
         kind = token.token_type
         if kind in _OPEN:
-            depth += 1
-        elif kind in _CLOSE:
-            depth -= 1
+            # A type's name before a parenthesis is read as a type first, then as a call: twice the work a level.
+            stack.append(kind is TokenType.L_PAREN and before in _TYPES)
+        elif kind in _CLOSE and stack:
+            stack.pop()
         elif kind is TokenType.CASE:
             cases += 1
         elif kind is TokenType.END:
             cases = max(0, cases - 1)
         run = run + 1 if kind in _UNARY else 0
-        if max(depth + cases, run) > MAX_NESTING:
-            return Refusal(
-                rule="nesting",
-                message=f"nested deeper than {MAX_NESTING} levels; split it into WITH parts",
-                line=token.line,
-                column=token.col,
-            )
+        # JOIN a JOIN b ON .. ON .. nests; a join that never gets its ON is tried again at each level.
+        joins = joins + 1 if kind in _JOINS and before not in _FLAT else 0 if kind in _JOINED else joins
+        chain = chain + 1 if kind is TokenType.DOT or (kind is TokenType.L_BRACKET and before is TokenType.R_BRACKET) else chain
+        chain = 0 if kind in _BREAKS else chain
+        what = _too_deep(depth=len(stack) + cases, run=run, types=sum(stack), joins=joins, chain=chain)
+        if what or (kind is TokenType.FROM and before is TokenType.FROM):
+            return Refusal(rule="nesting", message=what or "FROM FROM", line=token.line, column=token.col)
+        before = kind
     return None
+
+
+def _too_deep(*, depth: int, run: int, types: int, joins: int, chain: int) -> str:
+    if max(depth, run) > MAX_NESTING:
+        return f"nested deeper than {MAX_NESTING} levels; split it into WITH parts"
+    if types > MAX_TYPES:
+        return f"types or conversions nested deeper than {MAX_TYPES} levels"
+    if joins > MAX_JOINS:
+        return f"more than {MAX_JOINS} joins without ON or USING; write CROSS JOIN where none is meant"
+    return f"a chain of more than {MAX_CHAIN} dots or subscripts" if chain > MAX_CHAIN else ""
 
 
 def _check_hidden(sql: str, tokens: Sequence[Token]) -> Refusal | None:

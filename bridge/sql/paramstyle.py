@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect
 
 from bridge.errors import InputError
 from bridge.ports import BoundItem, BoundQuery
@@ -34,7 +33,7 @@ def for_driver(query: BoundQuery, style: Style) -> tuple[str, Arguments]:
     FALSE (only a parameter declared with `minimum: 0` can be empty). InputError when a value is missing or a list
     stands elsewhere. Arguments are a list for qmark, in order of appearance, else a dict by placeholder name.
     """
-    tree = _parse(query)
+    tree = guard.parsed(query.text, query.dialect)
     items = _expand(tree, query)
     mark = _free_mark(query)
     order: list[str] = []
@@ -57,14 +56,6 @@ def for_driver(query: BoundQuery, style: Style) -> tuple[str, Arguments]:
     if style == "qmark":
         return text, [items[name] for name in order]
     return text, {name: items[name] for name in order}
-
-
-def _parse(query: BoundQuery) -> exp.Expr:
-    engine = Dialect.get_or_raise(query.dialect)
-    trees = engine.parser().parse(engine.tokenize(query.text), query.text)
-    if len(trees) != 1 or trees[0] is None:
-        raise InputError("a bound query is one statement", where=query.text[:120])
-    return trees[0]
 
 
 def _expand(tree: exp.Expr, query: BoundQuery) -> dict[str, BoundItem]:

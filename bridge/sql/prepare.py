@@ -54,7 +54,7 @@ def prepare(
         raise _refusal(problems)
     _put_in_front(tree, composed, where=where)
     used = {name: available[name] for name in _placeholder_names(tree)}
-    text = _with_names(tree, dialect)
+    text = guard.regenerate(tree, dialect)
     again = guard.verdict(text, dialect)
     if not again.allowed:
         raise RefusedError(f"the composed query is refused ({again.rule}): {again.message}", where=where)
@@ -77,15 +77,7 @@ def unused(declared: Collection[str], used: Iterable[str]) -> tuple[str, ...]:
 
 def display(query: BoundQuery) -> str:
     """Return the query laid out for reading, in a report: same tree, line breaks, `:name` placeholders."""
-    from sqlglot.dialects.dialect import Dialect
-
-    engine = Dialect.get_or_raise(query.dialect)
-    trees = engine.parser().parse(engine.tokenize(query.text), query.text)
-    tree = trees[0]
-    if len(trees) != 1 or tree is None:
-        raise InputError("not one statement", where=query.text[:80])
-    _name_placeholders(tree)
-    return guard.regenerate(tree, query.dialect, pretty=True)
+    return guard.regenerate(guard.parsed(query.text, query.dialect), query.dialect, pretty=True)
 
 
 def safe_comment(text: str) -> str:
@@ -202,14 +194,3 @@ def _refusal(problems: list[Problem]) -> InputError:
         only = problems[0]
         return InputError(only.message, where=only.where, hint=only.hint, problems=(only,))
     return InputError(f"{len(problems)} placeholders can't be bound", problems=tuple(problems))
-
-
-def _with_names(tree: exp.Expr, dialect: str) -> str:
-    _name_placeholders(tree)
-    return guard.regenerate(tree, dialect)
-
-
-def _name_placeholders(tree: exp.Expr) -> None:
-    """Write placeholders as `:name` in every dialect; the driver's own style comes later, from the text."""
-    for node in list(tree.find_all(exp.Placeholder)):
-        node.replace(exp.Var(this=f":{node.name}"))

@@ -140,6 +140,9 @@ RELATIONS: dict[str, Relations] = {
 def refusal(dialect: str, parts: Sequence[str]) -> str | None:
     """Return why a table may not be read, None when it may; `parts` are catalog, schema and table as far as given."""
     rules = RELATIONS[dialect]
+    if dialect == "bigquery":
+        # `INFORMATION_SCHEMA.TABLES` and anything in backticks arrive as one name with dots.
+        parts = [piece for part in parts for piece in part.split(".")]
     shown = ".".join(parts)
     if len(parts) > rules.parts:
         return f"{shown} has {len(parts)} parts: a table on another server is out of reach"
