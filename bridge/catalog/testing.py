@@ -115,6 +115,30 @@ def run_test(investigation: Investigation, path: Path, *, engine: Engine = DUCKD
     return TestResult(file=str(path), about=about, problems=problems)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenRows:
+    """What a test's rows lead to, on DuckDB."""
+
+    about: str
+    values: dict[str, Value]
+    evidence: dict[str, pa.Table]
+    affected: bool
+    """Whether the test expects somebody to be affected."""
+
+
+def given_rows(investigation: Investigation, path: Path) -> GivenRows | None:
+    """Return the evidence of one test; None for a test of refused parameters. Raises what the test's faults raise."""
+    document = yaml_marks.read(path)
+    validate.check(document, resources.schema("investigation_test"))
+    test: dict[str, Any] = document.value
+    if "refused" in test["expect"]:
+        return None
+    now = moment(test["now"]) if "now" in test else NOW
+    values = resolve(investigation.parameters, _texts(test.get("parameters", {})), now=now)
+    evidence = evidence_of(investigation, _tables(document), values)
+    return GivenRows(about=test["about"], values=values, evidence=evidence, affected=bool(test["expect"].get("affected")))
+
+
 def _run(investigation: Investigation, document: Document, engine: Engine) -> tuple[Problem, ...]:
     test: dict[str, Any] = document.value
     now = moment(test["now"]) if "now" in test else NOW

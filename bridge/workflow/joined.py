@@ -48,6 +48,12 @@ def collect(
         declared=[p.name for p in investigation.parameters],
         comment=f"bridge {investigation.id} v{investigation.version} {case.id}",
     )
+    known = {p.name: p for p in store.provenances()}
+    cut = [name for name in spec.joins if name in known and known[name].truncated]
+    if cut:
+        # A row beyond the cap would look like one that is missing.
+        message = f"evidence '{spec.name}' can't be compared: {', '.join(cut)} was cut at the cap of rows"
+        raise InputError(message, where=spec.file, hint="take a shorter window or fewer kinds, or raise limits.rows in bridge.yaml")
     started_at = context.clock.now()
     begun = time.monotonic()
     rows = _run(query, {name: tables[name] for name in spec.joins}, where=spec.file)
@@ -57,7 +63,6 @@ def collect(
         raise InputError(f"evidence '{spec.name}' lacks columns", where=spec.file, hint="see docs/standard-views.md", problems=problems)
     table = sorted_rows(rows.slice(0, limit))
     data = parquet_bytes(table)
-    known = {p.name: p for p in store.provenances()}
     provenance = Provenance(
         id=f"E{number}",
         name=spec.name,

@@ -15,16 +15,18 @@ import pytest
 
 from bridge import resources
 from bridge.catalog.catalog import Catalog
+from bridge.catalog.queries import JOINS, bound
 from bridge.catalog.standard_views import VIEWS
 from bridge.catalog.testing import Engine, Run, run_tests
 from bridge.config import yaml_marks
 from bridge.errors import InputError
 from bridge.model.investigation import Investigation, SqlEvidence
 from bridge.ports import BoundQuery
+from bridge.sql.guard import DIALECTS
 from bridge.sql.parameters import resolve
 from bridge.sql.paramstyle import for_driver
-from bridge.sql.prepare import prepare
 from bridge.text.symptoms import matching_phrases
+from bridge.workflow.example import BEGIN, block, example
 
 ROOT = Path(__file__).parents[2]
 CATALOG = Catalog(builtin=resources.folder("investigations"), workspace=None)
@@ -45,7 +47,7 @@ def investigation(request: pytest.FixtureRequest) -> Investigation:
 
 
 def test_there_are_some() -> None:
-    assert IDS == ["empty-exports", "new-errors"]
+    assert len(IDS) >= 14
     assert all(not entry.problem for entry in CATALOG.list())
 
 
@@ -63,19 +65,14 @@ def test_one_test_finds_something_and_one_nothing(investigation: Investigation) 
     assert any(expected)
 
 
-@pytest.mark.parametrize("dialect", ["duckdb", "postgres", "sqlite"])
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_its_sql_passes_the_guard(investigation: Investigation, dialect: str) -> None:
-    values = resolve(investigation.parameters, {}, now=datetime(2026, 3, 17, tzinfo=UTC))
+    given = {p.name: "xx" for p in investigation.parameters if p.default is None}
+    values = resolve(investigation.parameters, given, now=datetime(2026, 3, 17, tzinfo=UTC))
     for item in investigation.evidence:
         if isinstance(item, SqlEvidence):
-            prepare(
-                item.sql,
-                dialect=dialect,
-                views=dict.fromkeys(VIEWS, "SELECT 1 AS x"),
-                values=values,
-                declared=list(values),
-                where=item.file,
-            )
+            at = JOINS if item.joins else dialect
+            bound(item, dialect=at, views=dict.fromkeys(VIEWS, "SELECT 1 AS x"), values=values, declared=list(values))
 
 
 def test_its_readme_says_what_it_does(investigation: Investigation) -> None:
@@ -85,12 +82,36 @@ def test_its_readme_says_what_it_does(investigation: Investigation) -> None:
     for heading in ("Approach", "What it can't tell", "Parameters", "What it reads", "Example"):
         assert f"\n## {heading}\n" in text
     for parameter in investigation.parameters:
-        assert re.search(rf"\| `{parameter.name}` \| {parameter.type}[^|]* \| {parameter.default} \|", text), parameter.name
+        default = parameter.default
+        shown = "must be given" if default is None else ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)
+        assert re.search(rf"\| `{parameter.name}` \| {parameter.type}[^|]* \| {re.escape(shown)} \|", text, re.IGNORECASE), parameter.name
     for evidence in investigation.evidence:
         assert f"| `{evidence.name}` |" in text
     assert f"--with {investigation.id}" in text
-    index = (ROOT / "docs" / "investigations.md").read_text(encoding="utf-8")
-    assert f"(../investigations/{investigation.id}/README.md)" in index
+
+
+def test_its_example_is_what_it_gives(investigation: Investigation) -> None:
+    made = example(investigation)
+    text = (Path(investigation.folder) / "README.md").read_text(encoding="utf-8")
+    if made is None:
+        assert BEGIN not in text
+    else:
+        assert block(made) in text, "run: bridge investigations docs"
+
+
+def test_it_says_what_customers_say_in_english_and_german(investigation: Investigation) -> None:
+    text = (Path(investigation.folder) / "investigation.yaml").read_text(encoding="utf-8")
+    if investigation.symptoms:
+        assert "# English" in text
+        assert "# German" in text
+        assert investigation.id in SYMPTOMS
+
+
+def test_a_window_that_ends_before_it_starts_is_refused(investigation: Investigation) -> None:
+    given = {p.name: "xx" for p in investigation.parameters if p.default is None}
+    with pytest.raises(InputError) as caught:
+        resolve(investigation.parameters, given | {"window": "2026-03-12..2026-03-10"}, now=datetime(2026, 3, 17, tzinfo=UTC))
+    assert any("not after its start" in problem.message for problem in caught.value.problems)
 
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name, lists in SYMPTOMS.items() for text in lists["match"]])

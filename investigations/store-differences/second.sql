@@ -1,0 +1,8 @@
+-- All records of these kinds in the second store: a stale one was written long before the window.
+SELECT
+    s.account_id,
+    s.kind,
+    s.record_id,
+    s.fingerprint
+FROM second_records AS s
+WHERE s.kind LIKE :kinds
