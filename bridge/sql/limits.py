@@ -19,6 +19,7 @@ MAX_NESTING = 128
 MAX_TYPES = 12
 MAX_JOINS = 12
 MAX_CHAIN = 64
+MAX_SAME = 8
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _OPEN = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
@@ -38,6 +39,7 @@ _JOINED = frozenset({TokenType.ON, TokenType.USING, TokenType.SELECT, TokenType.
 _BREAKS = frozenset(
     {TokenType.COMMA, TokenType.SELECT, TokenType.WHERE, TokenType.AND, TokenType.OR, TokenType.FROM, TokenType.JOIN, TokenType.EQ}
 )
+_REPEATABLE = _OPEN | _CLOSE | _UNARY | _TEXT | {TokenType.SEMICOLON, TokenType.STAR}
 _HIDDEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Cs"})
 _EXECUTABLE = re.compile(r"M?!")
 
@@ -86,7 +88,7 @@ def check_tokens(sql: str, tokens: Sequence[Token]) -> Refusal | None:
 def _check_depth(tokens: Sequence[Token]) -> Refusal | None:
     """Bound everything that a recursive parser descends into, or tries twice at each level."""
     stack: list[bool] = []
-    cases = run = joins = chain = 0
+    cases = run = joins = chain = same = 0
     before: TokenType | None = None
     for token in tokens:
         kind = token.token_type
@@ -104,20 +106,23 @@ def _check_depth(tokens: Sequence[Token]) -> Refusal | None:
         joins = joins + 1 if kind in _JOINS and before not in _FLAT else 0 if kind in _JOINED else joins
         chain = chain + 1 if kind is TokenType.DOT or (kind is TokenType.L_BRACKET and before is TokenType.R_BRACKET) else chain
         chain = 0 if kind in _BREAKS else chain
-        what = _too_deep(depth=len(stack) + cases, run=run, types=sum(stack), joins=joins, chain=chain)
-        if what or (kind is TokenType.FROM and before is TokenType.FROM):
-            return Refusal(rule="nesting", message=what or "FROM FROM", line=token.line, column=token.col)
+        same = same + 1 if kind is before and kind not in _REPEATABLE else 0
+        what = _too_deep(depth=len(stack) + cases, run=run, types=sum(stack), joins=joins, chain=chain, same=same)
+        if what:
+            return Refusal(rule="nesting", message=what, line=token.line, column=token.col)
         before = kind
     return None
 
 
-def _too_deep(*, depth: int, run: int, types: int, joins: int, chain: int) -> str:
+def _too_deep(*, depth: int, run: int, types: int, joins: int, chain: int, same: int) -> str:
     if max(depth, run) > MAX_NESTING:
         return f"nested deeper than {MAX_NESTING} levels; split it into WITH parts"
     if types > MAX_TYPES:
         return f"types or conversions nested deeper than {MAX_TYPES} levels"
     if joins > MAX_JOINS:
         return f"more than {MAX_JOINS} joins without ON or USING; write CROSS JOIN where none is meant"
+    if same > MAX_SAME:
+        return "the same word again and again"
     return f"a chain of more than {MAX_CHAIN} dots or subscripts" if chain > MAX_CHAIN else ""
 
 
