@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
+from loguru import logger
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -117,7 +118,8 @@ class BoundedAdapter(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,
     ) -> Response:
         """Send one request and read all of its answer."""
-        ends = time.monotonic() + self._answer_seconds
+        begun = time.monotonic()
+        ends = begun + self._answer_seconds
         response = super().send(
             request,
             stream=True,
@@ -129,6 +131,9 @@ class BoundedAdapter(HTTPAdapter):
         _refuse_redirect(request, response)
         response._content = _read(response, ends)  # noqa: SLF001 - what requests' own .content fills
         response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+        # Method, path and status only: bodies, queries and headers hold customers' words and credentials.
+        path = urlsplit(request.url or "").path
+        logger.debug("{} {} answered {} in {:.2f} s", request.method, path, response.status_code, time.monotonic() - begun)
         return response
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import traceback
-from datetime import UTC, datetime
 from pathlib import Path
 
 
 def start(*, verbose: bool) -> None:
-    """Set the sinks; without --verbose loguru is not even imported (it costs 8 times the interpreter)."""
+    """Set the sinks; without --verbose loguru is imported by nobody here (it costs 8 times the interpreter)."""
+    # An adapter that logs must not open loguru's own sink on stderr.
+    os.environ["LOGURU_AUTOINIT"] = "0"
     if not verbose:
         return
     from loguru import logger
@@ -23,6 +22,10 @@ def start(*, verbose: bool) -> None:
 
 def trouble(error: BaseException) -> str:
     """Write the traceback of a bug to a private file and return its path."""
+    import tempfile
+    import traceback
+    from datetime import UTC, datetime
+
     text = "".join(traceback.format_exception(error))
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     handle, name = tempfile.mkstemp(prefix=f"bridge-bug-{stamp}-", suffix=".txt")

@@ -123,3 +123,20 @@ def test_tables_fit_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch, 
     lines = capfd.readouterr().out.splitlines()
     assert len(lines) == 3
     assert max(cell_len(line) for line in lines) <= columns
+
+
+def test_verbose_tells_requests_and_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from bridge.sandbox.server import start
+
+    bridge = str(Path(sys.executable).with_name("bridge"))
+    with start(tmp_path / "s.sqlite", desk_token="a-word-that-must-not-show") as sandbox:
+        (tmp_path / "bridge.yaml").write_text(
+            f"format: 1\ntickets: {{product: zendesk, url: '{sandbox.zendesk_url}', user: agent@example.test, token: env:DESK_WORD}}\n"
+        )
+        monkeypatch.setenv("DESK_WORD", "a-word-that-must-not-show")
+        loud = subprocess.run([bridge, "tickets", "--verbose"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+        quiet = subprocess.run([bridge, "tickets"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert "GET /zendesk/api/v2/" in loud.stderr
+    assert "answered 200" in loud.stderr
+    assert "a-word-that-must-not-show" not in loud.stderr + loud.stdout
+    assert not quiet.stderr
