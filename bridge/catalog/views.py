@@ -65,16 +65,17 @@ def require(names: Iterable[str], views: Mapping[str, str], folder: Path) -> Non
 
 def needed(investigation: Investigation) -> tuple[str, ...]:
     """Return the standard views that an investigation reads: whole, or in the FROM and JOIN of its queries."""
-    found: dict[str, None] = {}
-    for item in investigation.evidence:
-        if isinstance(item, SqlEvidence):
-            if item.view is not None:
-                found[item.view] = None
-            bare = _NOT_CODE.sub(" ", item.sql)
-            parts = {match[1].lower() for match in _WITH_PART.finditer(bare)}
-            tables = (match[1].lower() for match in _TABLE.finditer(bare))
-            found.update(dict.fromkeys(name for name in tables if name in VIEWS and name not in parts))
-    return tuple(found)
+    found = [name for item in investigation.evidence if isinstance(item, SqlEvidence) for name in read_by(item)]
+    return tuple(dict.fromkeys(found))
+
+
+def read_by(item: SqlEvidence) -> tuple[str, ...]:
+    """Return the standard views that one piece of evidence reads."""
+    bare = _NOT_CODE.sub(" ", item.sql)
+    parts = {match[1].lower() for match in _WITH_PART.finditer(bare)}
+    tables = dict.fromkeys(match[1].lower() for match in _TABLE.finditer(bare))
+    whole = () if item.view is None else (item.view,)
+    return tuple(dict.fromkeys((*whole, *(name for name in tables if name in VIEWS and name not in parts))))
 
 
 def read_sql(path: Path, shown: str) -> str:

@@ -88,6 +88,9 @@ def _investigate_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--refresh", action="store_true", help="collect evidence again that is already in the case")
     parser.add_argument(
+        "--unverified", action="store_true", help="also run queries that were never tested on this kind of database (docs/dialects.md)"
+    )
+    parser.add_argument(
         "--new", action="store_true", help="open a new case even where one with these tickets and this investigation is open"
     )
 
@@ -99,6 +102,18 @@ def _file_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="file again although an earlier create may have arrived: only after looking into the tracker",
     )
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--join", default="", metavar="KEY", help="join the tickets to this issue instead of filing a new one")
+    choice.add_argument("--anew", action="store_true", help="file a new issue although one like it is there")
+
+
+def _follow_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="only these (default: all that are filed)")
+    parser.add_argument("--every", type=int, metavar="N", help="look again every N minutes, until Ctrl-C")
+    parser.add_argument("--drafts", action="store_true", help="show the answers to customers that wait for approval")
+    parser.add_argument("--send", nargs="+", default=[], metavar="DRAFT", help="send these answers: whoever names them approves them")
+    parser.add_argument("--text", metavar="FILE", help="with --send: these words instead of the draft's")
+    parser.add_argument("--drop", nargs="+", default=[], metavar="DRAFT", help="throw these answers away")
 
 
 def _logs_arguments(parser: argparse.ArgumentParser) -> None:
@@ -141,6 +156,12 @@ def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to
 
     init = add("init", "make a workspace: bridge.yaml, views, investigations, templates")
     init.add_argument("folder", nargs="?", default=".", metavar="DIR", help="where (default: here)")
+    init.add_argument(
+        "--from",
+        dest="database",
+        metavar="DATABASE",
+        help="propose views/*.sql from the schema of this database of bridge.yaml, or of this file",
+    )
 
     tickets = add("tickets", "list the queue of unsolved tickets")
     tickets.add_argument("--query", default="", metavar="WORDS", help="only tickets with these words")
@@ -163,6 +184,24 @@ def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to
     _file_arguments(run)
     run.add_argument("--yes", action="store_true", help="don't ask before writing outside")
 
+    more = add("add", "link more tickets to a case that is filed, and bring the issue's figures up to date")
+    more.add_argument("case", metavar="CASE")
+    more.add_argument("tickets", nargs="+", metavar="TICKET", help="ids as the queue shows them: ZD-1042")
+
+    add("follow", "tell the tickets what became of their issues, each news once; answers to customers wait for approval", _follow_arguments)
+
+    add("stuck", "show what waits for somebody longer than the policy allows")
+
+    reconcile = add("reconcile", "compare ledger, tracker and help desk, and mend what is missing on request")
+    reconcile.add_argument("cases", nargs="*", metavar="CASE", help="only these (default: all that are filed)")
+    reconcile.add_argument("--repair", action="store_true", help="write again what is missing; notes are never repeated")
+
+    audit = add("audit", "show every outside write: when, by whom, and the answer")
+    audit.add_argument("case", nargs="?", default="", metavar="CASE", help="only this one (default: all)")
+
+    tracker = add("tracker", "print a starting point for tracker.fields, from the tracker's create screen")
+    tracker.add_argument("action", choices=("map",))
+
     add("cases", "list the cases of the workspace")
 
     show = add("show", "show a case: findings, evidence, what is filed and what is next")
@@ -172,9 +211,17 @@ def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to
 
     add("doctor", "check every connection: reachable, permissions, what is missing, what to do")
 
-    investigations = add("investigations", "list the catalogue, or show one entry")
-    investigations.add_argument("action", choices=("list", "show", "check"), nargs="?", default="list")
-    investigations.add_argument("id", nargs="?", metavar="INVESTIGATION", help="for show and check (check: all if left out)")
+    investigations = add("investigations", "the catalogue: list, show, check, test, begin a new entry, write its pages")
+    investigations.add_argument("action", choices=("list", "show", "check", "test", "new", "docs"), nargs="?", default="list")
+    investigations.add_argument(
+        "id", nargs="?", metavar="INVESTIGATION", help="for show, new, check and test (the last two: all if left out)"
+    )
+    investigations.add_argument("--engine", action="append", default=[], metavar="NAME", help="test on this engine (default: all at hand)")
+    investigations.add_argument("--record", action="store_true", help="test: write what passed to verified.json")
+
+    views = add("views", "tell what this workspace's views lack for the catalogue, with types, before anything runs")
+    views.add_argument("action", choices=("check",))
+    views.add_argument("id", nargs="?", metavar="INVESTIGATION", help="only what this investigation needs")
 
     sql = add("sql", "check statements against the guard: JSON lines {id, dialect, sql} in, verdicts out")
     sql.add_argument("action", choices=("check",))

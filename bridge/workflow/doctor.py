@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from bridge.catalog.standard_views import missing_columns
 from bridge.errors import BridgeError
 from bridge.model.filing import Check
-from bridge.ports import Limits
-from bridge.sql.prepare import prepare
 from bridge.workflow.events import StepStarted
+from bridge.workflow.view_check import check_views
 
 if TYPE_CHECKING:
     from bridge.workflow.context import Context
@@ -55,26 +53,15 @@ def _catalogue(context: Context) -> list[Check]:
 
 
 def _views(context: Context) -> list[Check]:
-    """Each view runs for one row, and has the columns that its name promises."""
-    checks = []
-    database = context.connections.database("")
-    for name in sorted(context.views):
-        try:
-            query = prepare(
-                f"SELECT * FROM {name}",  # noqa: S608 - the name is a checked file stem, and the guard reads the whole text
-                dialect=database.dialect,
-                views=context.views,
-                values={},
-                declared=(),
-                where=f"views/{name}.sql",
-                comment="bridge doctor",
-            )
-            table = database.run(query, Limits(rows=1, seconds=context.workspace.limits.seconds)).table
-            problems = missing_columns(name, table.column_names)
-            detail = "; ".join(p.message for p in problems) or f"{table.num_columns} columns"
-            checks.append(
-                Check(connection="views", what=name, ok=not problems, detail=detail, hint="see docs/standard-views.md" if problems else "")
-            )
-        except BridgeError as error:
-            checks.append(Check(connection="views", what=name, ok=False, detail=error.message, hint=error.hint))
-    return checks
+    """Each view that has a file runs, and has the columns and types that its name promises; `bridge views check` tells the rest."""
+    return [
+        Check(
+            connection="views",
+            what=state.name,
+            ok=not state.problems,
+            detail="; ".join(problem.message for problem in state.problems) or f"{len(state.columns)} columns",
+            hint=f"what to write: bridge views check; {state.problems[0].hint}" if state.problems else "",
+        )
+        for state in check_views(context)
+        if state.state != "missing"
+    ]

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from bridge import __version__
 from bridge.analysis.analyse import affected_accounts, analyse
 from bridge.analysis.inputs import AnalysisInputs
+from bridge.catalog import verified
 from bridge.catalog.views import needed, require
 from bridge.errors import InputError, NotFoundError, Problem
 from bridge.model.case import Case
 from bridge.model.evidence import Scalar
 from bridge.model.finding import Analysis
-from bridge.model.investigation import Investigation
+from bridge.model.investigation import Investigation, SqlEvidence
 from bridge.model.ticket import Ticket
 from bridge.model.window import Window
 from bridge.sql.parameters import Value, resolve
@@ -50,13 +51,17 @@ def investigate(
     include_found: bool = False,
     refresh: bool = False,
     new: bool = False,
+    unverified: bool = False,
 ) -> Investigated:
     """Open (or continue) a case and fill it with evidence and findings.
 
-    Stopped at any point, it leaves a case that the same call continues; `new` opens another one anyway.
+    Stopped at any point, it leaves a case that the same call continues; `new` opens another one anyway. A query that
+    was never tested in its database's dialect is refused unless `unverified` (docs/dialects.md).
     """
     investigation = context.catalog.get(investigation_id)
     require(needed(investigation), context.views, context.workspace.views.folder)
+    if not unverified:
+        verified.require(investigation, _dialects(context, investigation))
     requested = tuple(dict.fromkeys(tickets))
     open_case = None if new else _open_case(context, requested, investigation, given)
     case = open_case or _new_case(context, requested, investigation, given)
@@ -78,6 +83,15 @@ def recorded(values: Mapping[str, Value]) -> dict[str, Scalar | list[Scalar] | W
 def window_text(window: Window) -> str:
     """Return a window for people, with its zone."""
     return f"{window.start:%-d %b %Y %H:%M} to {window.end:%-d %b %Y %H:%M} UTC"
+
+
+def _dialects(context: Context, investigation: Investigation) -> dict[str, str]:
+    """Return the dialect of each query's database, by the evidence's name."""
+    return {
+        item.name: context.connections.database(item.database).dialect
+        for item in investigation.evidence
+        if isinstance(item, SqlEvidence) and not item.joins and item.view is None
+    }
 
 
 def _open_case(context: Context, requested: tuple[str, ...], investigation: Investigation, given: Mapping[str, str]) -> Case | None:

@@ -3,42 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
-import pyarrow as pa
 import pytest
 
 from bridge import resources
+from bridge.catalog import verified
 from bridge.catalog.catalog import Catalog
 from bridge.catalog.queries import JOINS, bound
 from bridge.catalog.standard_views import VIEWS
-from bridge.catalog.testing import Engine, Run, run_tests
+from bridge.catalog.testing import run_tests
 from bridge.config import yaml_marks
+from bridge.demo.engines import postgres
 from bridge.errors import InputError
 from bridge.model.investigation import Investigation, SqlEvidence
-from bridge.ports import BoundQuery
 from bridge.sql.guard import DIALECTS
 from bridge.sql.parameters import resolve
-from bridge.sql.paramstyle import for_driver
 from bridge.text.symptoms import matching_phrases
+from bridge.workflow.catalog_pages import pages
 from bridge.workflow.example import BEGIN, block, example
 
 ROOT = Path(__file__).parents[2]
 CATALOG = Catalog(builtin=resources.folder("investigations"), workspace=None)
 IDS = [entry.id for entry in CATALOG.list()]
 SYMPTOMS: dict[str, dict[str, list[str]]] = yaml_marks.read(ROOT / "tests" / "cases" / "investigations" / "symptoms.yaml").value
-TYPES = {
-    "string": "text",
-    "int64": "bigint",
-    "bool": "boolean",
-    "timestamp[us, tz=UTC]": "timestamptz",
-    "decimal128(18, 2)": "numeric(18,2)",
-}
 
 
 @pytest.fixture(params=IDS)
@@ -137,40 +127,20 @@ def owner_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_its_tests_pass_on_postgres(investigation: Investigation, owner_url: str) -> None:
     results = run_tests(investigation, engine=postgres(owner_url))
     assert {result.file: result.problems for result in results if not result.passed} == {}
+    assert "postgres" in verified.read(CATALOG.builtin)[investigation.id].dialects, "run: bridge investigations test --record"
 
 
-def postgres(url: str) -> Engine:
-    """Give each test a schema of its own."""
-    import psycopg
-    from psycopg import sql
+def test_what_is_verified_is_recorded_for_these_very_texts(investigation: Investigation) -> None:
+    record = verified.read(CATALOG.builtin)[investigation.id]
+    assert record.digest == verified.identity(investigation), "run: bridge investigations test --record"
+    assert "duckdb" in record.dialects
+    verified.require(investigation, {item.name: "duckdb" for item in investigation.evidence})
 
-    @contextmanager
-    def open_(tables: Mapping[str, pa.Table]) -> Iterator[Run]:
-        with psycopg.connect(url, connect_timeout=10) as connection:
-            schema = sql.Identifier(f"test_{uuid4().hex}")
-            connection.execute(sql.SQL("CREATE SCHEMA {0}; SET search_path TO {0}; SET timezone TO 'UTC'").format(schema))
-            for name, table in tables.items():
-                fill(connection, name, table)
 
-            def run(query: BoundQuery) -> pa.Table:
-                text, arguments = for_driver(query, "pyformat")
-                try:
-                    # The text is the guard's own; psycopg's types want a literal.
-                    cursor = connection.execute(text.encode(), arguments)
-                except psycopg.Error as error:
-                    raise InputError(f"the query does not run on PostgreSQL: {error}") from error
-                names = [column.name for column in cursor.description or ()]
-                rows: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-                return pa.table({name: [row[name] for row in rows] for name in names})
+def test_nothing_else_is_recorded() -> None:
+    assert set(verified.read(CATALOG.builtin)) == set(IDS)
 
-            yield run
-            connection.rollback()
 
-    def fill(connection: Any, name: str, table: pa.Table) -> None:
-        columns = [sql.SQL("{} {}").format(sql.Identifier(part.name), sql.SQL(TYPES[str(part.type)])) for part in table.schema]
-        connection.execute(sql.SQL("CREATE TABLE {} ({})").format(sql.Identifier(name), sql.SQL(", ").join(columns)))
-        marks = sql.SQL(", ").join(sql.Placeholder() for _ in table.schema)
-        for row in table.to_pylist():
-            connection.execute(sql.SQL("INSERT INTO {} VALUES ({})").format(sql.Identifier(name), marks), list(row.values()))
-
-    return Engine(dialect="postgres", open=open_)
+def test_the_pages_are_up_to_date() -> None:
+    old = [str(path) for path, text in pages(CATALOG).items() if path.read_text(encoding="utf-8") != text]
+    assert old == [], "run: bridge investigations docs"

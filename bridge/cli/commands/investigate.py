@@ -41,6 +41,7 @@ def work(args: argparse.Namespace, context: Context) -> Investigated:
         include_found=args.include_found,
         refresh=args.refresh,
         new=args.new,
+        unverified=args.unverified,
     )
 
 

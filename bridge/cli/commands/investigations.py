@@ -1,9 +1,10 @@
-"""`bridge investigations list|show|check`: the catalogue."""
+"""`bridge investigations list|show|check|test|new|docs`: the catalogue."""
 
 from __future__ import annotations
 
 import argparse
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.cli import compose, output
@@ -11,6 +12,7 @@ from bridge.errors import BridgeError, ExitCode, InputError
 
 if TYPE_CHECKING:
     from bridge.catalog.catalog import Catalog
+    from bridge.catalog.testing import Engine, TestResult
     from bridge.model.investigation import Investigation
 
 _COLUMNS = (
@@ -22,15 +24,19 @@ _COLUMNS = (
 
 
 def run(args: argparse.Namespace) -> int:
-    """List the catalogue, show one entry, or check entries for faults."""
+    """Do what `action` says."""
     catalog = compose.catalog(args)
+    if args.action in {"show", "new"} and not args.id:
+        raise InputError("which investigation?", hint=f"bridge investigations {args.action} ID; all: bridge investigations list")
     if args.action == "list":
         return _list(args, catalog)
     if args.action == "show":
-        if not args.id:
-            raise InputError("which investigation?", hint="bridge investigations show ID; all: bridge investigations list")
         return _show(args, catalog.get(args.id))
-    return _check(args, catalog)
+    if args.action == "test":
+        return _test(args, catalog)
+    if args.action == "new":
+        return _new(args, catalog)
+    return _docs(args, catalog) if args.action == "docs" else _check(args, catalog)
 
 
 def _list(args: argparse.Namespace, catalog: Catalog) -> int:
@@ -59,7 +65,7 @@ def _show(args: argparse.Namespace, entry: Investigation) -> int:
         default = "required" if p.default is None else f"default {p.default}"
         output.say(f"    {p.name:<18} {p.type:<9} {output.safe(default)}   {output.safe(p.description)}")
     output.say(f"\n  evidence: {', '.join(e.name for e in entry.evidence)}")
-    output.say(f"  findings: {', '.join(entry.findings)}")
+    output.say(f"  findings: {', '.join(entry.findings) or 'none'}")
     return ExitCode.DONE
 
 
@@ -68,19 +74,117 @@ def _check(args: argparse.Namespace, catalog: Catalog) -> int:
     from bridge.catalog.testing import run_tests
 
     failures: list[tuple[str, BridgeError]] = []
-    ids = [args.id] if args.id else [entry.id for entry in catalog.list()]
+    ids = _ids(args, catalog)
     for name in ids:
         try:
-            failed = [result for result in run_tests(catalog.get(name)) if not result.passed]
+            failures += _failed(name, run_tests(catalog.get(name)))
         except BridgeError as error:
             failures.append((name, error))
-            continue
-        failures += [(name, InputError(f"test '{r.about}' fails", where=r.file, problems=r.problems)) for r in failed]
     if args.output != "text":
-        output.data(args, {"checked": ids, "failed": [{"id": n, "message": e.message, "problems": list(e.problems)} for n, e in failures]})
+        output.data(args, {"checked": ids, "failed": _plain(failures)})
     else:
-        for name, fault in failures:
-            output.failure(args, fault, ExitCode.NO)
-            output.narrate(f"       in {output.safe(name)}")
-        output.say(f"  {len(ids) - len(failures)} of {len(ids)} investigations are well")
+        _tell(args, failures)
+        output.say(f"  {len(ids) - len({name for name, _ in failures})} of {len(ids)} investigations are well")
     return ExitCode.NO if failures else ExitCode.DONE
+
+
+def _test(args: argparse.Namespace, catalog: Catalog) -> int:
+    """Run the tests of every entry (or one) on every engine at hand; with --record, keep what passed."""
+    from bridge.demo.engines import at_hand, opened
+
+    names = tuple(dict.fromkeys(args.engine)) or at_hand()
+    failures: list[tuple[str, BridgeError]] = []
+    rows = []
+    with opened(names) as engines:
+        for name in _ids(args, catalog):
+            try:
+                entry = catalog.get(name)
+                passed = _test_one(entry, engines, failures)
+            except BridgeError as error:
+                failures.append((name, error))
+                continue
+            if args.record:
+                _record(entry, passed, [engine.dialect for engine in engines])
+            rows.append({"id": name, **{engine.dialect: "passed" if engine.dialect in passed else "failed" for engine in engines}})
+    if args.output != "text":
+        output.data(args, {"tested": rows, "failed": _plain(failures)}, records="tested")
+    else:
+        columns = [output.Column(name="id", title="investigation"), *(output.Column(name=name, title=name) for name in names)]
+        output.table(columns, rows)
+        _tell(args, failures)
+        output.say(f"\n  {len(rows)} investigations on {', '.join(names)}: {len(failures)} tests failed")
+    return ExitCode.NO if failures else ExitCode.DONE
+
+
+def _test_one(entry: Investigation, engines: tuple[Engine, ...], failures: list[tuple[str, BridgeError]]) -> list[str]:
+    """Return the dialects in which all tests of an entry pass; an entry without tests passes nowhere."""
+    from bridge.catalog.testing import run_tests
+
+    passed = []
+    for engine in engines:
+        results = run_tests(entry, engine=engine)
+        failed = _failed(f"{entry.id} on {engine.dialect}", results)
+        failures += failed
+        if results and not failed:
+            passed.append(engine.dialect)
+    return passed
+
+
+def _record(entry: Investigation, passed: list[str], tried: list[str]) -> None:
+    from bridge.catalog import verified
+    from bridge.workflow.codec import write_text
+
+    folder = Path(entry.folder).parent
+    records = verified.read(folder)
+    failed = [name for name in tried if name not in passed]
+    records[entry.id] = verified.updated(records.get(entry.id), entry, passed, failed)
+    write_text(folder / verified.FILE, verified.text(records))
+
+
+def _new(args: argparse.Namespace, catalog: Catalog) -> int:
+    """Write a new entry into the workspace; it passes `check` as it is."""
+    from bridge.catalog.new import new
+
+    if catalog.workspace is None:
+        raise InputError("there is no workspace here", hint="bridge init, or name one: --workspace DIR")
+    made = [str(path) for path in new(catalog.workspace, args.id)]
+    if args.output != "text":
+        output.data(args, {"investigation": args.id, "files": made}, records="files")
+        return ExitCode.DONE
+    for path in made:
+        output.say(f"  ✓ {output.safe(path)}")
+    output.say(f"\n  Next: change it (docs/investigations.md), then: bridge investigations check {output.safe(args.id)}")
+    return ExitCode.DONE
+
+
+def _docs(args: argparse.Namespace, catalog: Catalog) -> int:
+    """Write the index page, and the example of every README, where they changed."""
+    from bridge.workflow.catalog_pages import write
+
+    written = [str(path) for path in write(catalog)]
+    if args.output != "text":
+        output.data(args, {"written": written}, records="written")
+        return ExitCode.DONE
+    for path in written:
+        output.say(f"  ✓ {output.safe(path)}")
+    output.say(f"  {len(written)} pages written" if written else "  every page is up to date")
+    return ExitCode.DONE
+
+
+def _ids(args: argparse.Namespace, catalog: Catalog) -> list[str]:
+    return [args.id] if args.id else [entry.id for entry in catalog.list()]
+
+
+def _failed(name: str, results: tuple[TestResult, ...]) -> list[tuple[str, BridgeError]]:
+    failed = [result for result in results if not result.passed]
+    return [(name, InputError(f"test '{r.about}' fails", where=r.file, problems=r.problems)) for r in failed]
+
+
+def _plain(failures: list[tuple[str, BridgeError]]) -> list[dict[str, object]]:
+    return [{"id": name, "message": error.message, "problems": list(error.problems)} for name, error in failures]
+
+
+def _tell(args: argparse.Namespace, failures: list[tuple[str, BridgeError]]) -> None:
+    for name, fault in failures:
+        output.failure(args, fault, ExitCode.NO)
+        output.narrate(f"       in {output.safe(name)}")
