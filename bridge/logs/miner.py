@@ -1,7 +1,7 @@
 """From messages to templates: collapse, mask, mine the distinct texts, and join the ids back to every message.
 
 The whole is a function of the set of messages (and of the templates that are known already): their order, their number
-and the machine change nothing. Nearly all time goes into one pass of RE2 over the messages, in pyarrow; everything
+and the machine change nothing. Nearly all time goes into the first pass over the messages (`bridge.logs.collapse`); everything
 after it works on the texts that are left distinct, some thousand of millions.
 """
 
@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
+from bridge.logs.collapse import codes, collapse, string_array
 from bridge.logs.mining import mine
 from bridge.logs.template_store import KnownTemplate, KnownTemplates
-from bridge.logs.templates import exceptions_below
-from bridge.logs.tokens import COLLAPSE, DATES, TYPED
+from bridge.logs.tokens import DATES, TYPED
 from bridge.text.mask import PASSES, template_id
 
 ALGORITHM: Final = "template-2026-11"
 """Ids of different algorithms are not compared."""
-_LONGEST: Final = 2_000
+_CHUNK: Final = 16_384
+"""Messages that are collapsed at a time: few enough to stay in the processor's cache."""
 _MEMBERS: Final = 32
 """Texts of a template that are kept for the next run."""
 _RUN: Final = re.compile(r"<\*>(?:(?:, ?|::?|[./_=+-])?<\*>)+")
@@ -58,44 +58,39 @@ class Miner:
     _numbers: dict[str, int] = field(default_factory=dict)
     _rows: list[Any] = field(default_factory=list)
 
-    def add(self, messages: Sequence[str] | pa.Array) -> None:
-        """Add messages; an array holds strings without nulls."""
-        array = messages if isinstance(messages, pa.Array) else pa.array(messages, pa.string())
-        if not len(array):
-            return
-        encoded = pc.replace_substring_regex(_first_lines(array), *COLLAPSE).dictionary_encode()
+    def add(self, messages: Sequence[str]) -> None:
+        """Add messages."""
         numbers = self._numbers
-        own = np.fromiter((numbers.setdefault(text, len(numbers)) for text in encoded.dictionary.to_pylist()), dtype=np.int32)
-        self._rows.append(own[encoded.indices.to_numpy(zero_copy_only=False)])
+        for start in range(0, len(messages), _CHUNK):
+            texts, rows = collapse(messages[start : start + _CHUNK])
+            own = np.fromiter((numbers.setdefault(text, len(numbers)) for text in texts), dtype=np.int32)
+            self._rows.append(own[rows])
 
     def finish(self) -> Mined:
         """Mine what was added; templates in the order of their frequency, then of their text."""
-        rows = np.concatenate(self._rows) if self._rows else np.zeros(0, dtype=np.int32)
-        masked = masks(self._numbers)
-        counts = np.bincount(rows, minlength=len(masked))
-        mined = mine(
-            [*masked, *(text for entry in self.known.entries for text in entry.members)], [entry.members for entry in self.known.entries]
-        )
+        masked, text_of = masks(self._numbers)
+        rows = text_of[np.concatenate(self._rows)] if self._rows else np.zeros(0, dtype=np.int32)
+        counts = np.bincount(rows, minlength=len(masked)).tolist()
+        old = [entry.members for entry in self.known.entries]
+        found = mine([*masked, *(text for members in old for text in members)], old)
         members: dict[str, set[str]] = {}
         lines: dict[str, int] = {}
-        for text, template, count in zip(masked, mined, counts.tolist(), strict=False):
+        for text, template, count in zip(masked, found, counts, strict=False):
             members.setdefault(template, set()).add(text)
-            lines[template] = lines.get(template, 0) + count
-        remembered = self._remember(mined[len(masked) :], members)
-        order = sorted(lines, key=lambda template: (-lines[template], template))
-        # Two groups may read the same once neighbouring wildcards are merged: they are one template.
-        texts = list(dict.fromkeys(_normal(template) for template in order))
+            # Two groups may read the same once neighbouring wildcards are merged: they are one template.
+            lines[_normal(template)] = lines.get(_normal(template), 0) + count
+        remembered = self._remember(found[len(masked) :], members)
+        texts = sorted(lines, key=lambda template: (-lines[template], template))
         place = {text: number for number, text in enumerate(texts)}
-        number_of = np.array([place[_normal(template)] for template in mined[: len(masked)]], dtype=np.int32)
-        numbers = number_of[rows] if len(rows) else rows
+        number_of = np.array([place[_normal(template)] for template in found[: len(masked)]], dtype=np.int32)
         ids = tuple(template_id(text) for text in texts)
-        old = self.known.current()
+        before = self.known.current()
         return Mined(
             ids=ids,
             texts=tuple(texts),
-            lines=tuple(np.bincount(numbers, minlength=len(texts)).tolist()) if texts else (),
-            known=tuple(identity in old or any(alias in old for alias in remembered.aliases_of(identity)) for identity in ids),
-            numbers=numbers,
+            lines=tuple(lines[text] for text in texts),
+            known=tuple(identity in before or any(alias in before for alias in remembered.aliases_of(identity)) for identity in ids),
+            numbers=number_of[rows] if len(rows) else rows,
             templates=remembered,
         )
 
@@ -119,30 +114,22 @@ class Miner:
         return KnownTemplates(algorithm=ALGORITHM, entries=tuple(entries[identity] for identity in sorted(entries)))
 
 
-def mined(messages: Sequence[str] | pa.Array, known: KnownTemplates | None = None) -> Mined:
+def mined(messages: Sequence[str], known: KnownTemplates | None = None) -> Mined:
     """Mine the templates of messages that are in memory."""
     miner = Miner(known=known) if known else Miner()
     miner.add(messages)
     return miner.finish()
 
 
-def masks(collapsed: Iterable[str]) -> list[str]:
-    """Return collapsed texts with their variable parts as wildcards."""
-    column = pa.array(list(collapsed), pa.string())
-    for pattern, replacement in (*DATES, *PASSES, *TYPED):
-        column = pc.replace_substring_regex(column, pattern, replacement)
-    texts: list[str] = pc.utf8_trim(column, " ").to_pylist()
-    return texts
-
-
-def _first_lines(array: pa.Array) -> pa.Array:
-    """Return the first line of each message, cut to a sane length, with the exceptions named below it."""
-    if pc.any(pc.match_substring(array, "\n")).as_py():
-        parts = [message.partition("\n") for message in array.to_pylist()]
-        array = pa.array([f"{first}{exceptions_below(below)}" for first, _, below in parts], pa.string())
-    if (pc.max(pc.binary_length(array)).as_py() or 0) > _LONGEST:
-        array = pc.utf8_slice_codeunits(array, 0, _LONGEST)
-    return array
+def masks(collapsed: Iterable[str]) -> tuple[list[str], Any]:
+    """Return the distinct masked texts of distinct collapsed ones, and for each of those the number of its text (numpy array)."""
+    column = string_array(list(collapsed))
+    rows: Any = np.arange(len(column), dtype=np.int32)
+    for pattern, replacement in (*DATES, *PASSES, *TYPED, (r"^ +| +$", "")):
+        # Each pass leaves fewer distinct texts for the next one.
+        encoded = pc.replace_substring_regex(column, pattern, replacement).dictionary_encode()
+        column, rows = encoded.dictionary, codes(encoded)[rows]
+    return column.to_pylist(), rows
 
 
 def _normal(template: str) -> str:
