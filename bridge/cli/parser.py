@@ -61,12 +61,10 @@ def _flags(parser: argparse.ArgumentParser) -> list[str]:
     return own + sub
 
 
-def _common(parser: argparse.ArgumentParser) -> None:
+def _common(parser: argparse.ArgumentParser, formats: tuple[str, ...] = ("text", "json", "jsonl")) -> None:
     group = parser.add_argument_group("everywhere")
     group.add_argument("--workspace", metavar="DIR", help="the workspace (default: the nearest folder upwards with a bridge.yaml)")
-    group.add_argument(
-        "--output", choices=("text", "json", "jsonl"), default="text", help="text for people, json: one document, jsonl: one line a record"
-    )
+    group.add_argument("--output", choices=formats, default="text", help="text for people, json: one document, jsonl: one line a record")
     group.add_argument("--verbose", action="store_true", help="tell on stderr what is being done")
 
 
@@ -117,8 +115,11 @@ def _follow_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _logs_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("templates", "compare"))
+    from bridge.cli import logs_arguments
+
+    parser.add_argument("action", choices=("templates", "compare", *logs_arguments.ACTIONS))
     parser.add_argument("files", nargs="*", metavar="FILE", help="log files, plain or compressed; - reads stdin")
+    logs_arguments.question_arguments(parser)
     templates = parser.add_argument_group("templates")
     templates.add_argument(
         "--field", metavar="NAME", help="where the message is in JSON lines (default: message, msg, event, log, text, body)"
@@ -151,7 +152,7 @@ def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
         if arguments:
             arguments(command)
-        _common(command)
+        _common(command, ("text", "json", "jsonl", "parquet") if name == "logs" else ("text", "json", "jsonl"))
         return command
 
     init = add("init", "make a workspace: bridge.yaml, views, investigations, templates")
@@ -228,7 +229,7 @@ def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to
     sql.add_argument("files", nargs="*", metavar="FILE", help=".sql files; left out: JSON lines on stdin")
     sql.add_argument("--dialect", default="postgres", metavar="NAME", help="dialect of .sql files (default postgres)")
 
-    add("logs", "ask log files: the templates of their messages, and what is different now", _logs_arguments)
+    add("logs", "ask log files: events, counts, a timeline, the templates of their messages, and what is different now", _logs_arguments)
 
     redact = add("redact", "take out what must not leave: stdin to stdout")
     redact.add_argument(

@@ -20,6 +20,8 @@ from bridge.logs.store import Rejects, Rows
 _HEAD: Final = 256 * 1024
 _DAMAGE: Final = (EOFError, OSError, ValueError)
 _SPELLINGS: Final = (str.upper, str.lower, str.capitalize)
+_WORTH_SAMPLING: Final = 1_000_000
+"""Bytes from which on a sample decides how levels are looked for; smaller files are decoded whole."""
 _UNCLEAR: Final = b"?"
 _STATUS: Final = {"ERROR": b'" 5', "WARN": b'" 4'}
 
@@ -35,6 +37,8 @@ class Answer:
     """Bytes of the files, compressed as they lie there."""
     passed: int = 0
     """Bytes not looked at: their time lies outside."""
+    cut: bool = False
+    """True: only the first events in time order were kept."""
     notes: list[str] = field(default_factory=list)
     """How it was read: order, shortcuts."""
 
@@ -59,19 +63,31 @@ class Answer:
         return [problem for report in self.reports for problem in report.problems]
 
 
-def ask(files: Sequence[LogFile], question: Question, take: Callable[[Event], bool] | None = None) -> Answer:
-    """Read the files and return what fits; `take` sees each fitting event and says whether to keep it (default: yes)."""
+def ask(files: Sequence[LogFile], question: Question, take: Callable[[Event, str], bool] | None = None, limit: int | None = None) -> Answer:
+    """Read the files and return what fits; `take` sees each fitting event and its file, and says whether to keep it.
+
+    With a `limit`, the first events in time order are kept, and never more than twice as many are held.
+    """
     answer = Answer()
     for file in files:
         if question.services and file.options.service is not None and file.options.service not in question.services:
             continue
-        answer.reports.append(_ask_file(file, question, answer, take))
+        answer.reports.append(_ask_file(file, question, answer, take, limit))
     return answer
 
 
-def _ask_file(file: LogFile, question: Question, answer: Answer, take: Callable[[Event], bool] | None) -> FileReport:
+def _ask_file(
+    file: LogFile, question: Question, answer: Answer, take: Callable[[Event, str], bool] | None, limit: int | None
+) -> FileReport:
     def keep(event: Event) -> bool:
-        return question.fits(event) and (take is None or take(event))
+        if not question.fits(event):
+            return False
+        if take is not None:
+            return take(event, file.name)
+        if limit is not None and len(answer.rows.at) >= 2 * limit:
+            answer.rows.keep_first(limit)
+            answer.cut = True
+        return True
 
     try:
         size = file.path.stat().st_size
@@ -118,7 +134,7 @@ def _search(file: LogFile, size: int, question: Question, answer: Answer, keep: 
         index = len(answer.rows.files)
         scanner = scanner_of(
             file.path, file.name, file.options, head[begin:], keep, answer.rows, index, answer.rejects, tally,
-            narrow=False, attributes=question.needs_attributes(),
+            narrow=False, attributes=question.needs_attributes(), parts=question.needed(),
         )  # fmt: skip
         if scanner.form.name == "csv":
             return None
@@ -128,7 +144,7 @@ def _search(file: LogFile, size: int, question: Question, answer: Answer, keep: 
         region, note = _region(stream, order, size, question, scanner)
         probes = order.probes if order is not None else tuple(raw.sample(head[begin:], scanner.form, quick))
         conditions = question.needles(scanner.form.name)
-        if not conditions and question.levels:
+        if not conditions and question.levels and size >= _WORTH_SAMPLING:
             conditions.extend(level_needles(probes, question.levels, file.options, scanner))
         if not conditions and (order is None or region == (0, size)):
             answer.rows.files.pop()
@@ -199,7 +215,7 @@ def level_needles(probes: Sequence[raw.Probe], levels: frozenset[str], options: 
     """
     if scanner.form.name == "nginx" and "level" not in options.fields:
         return [tuple(_STATUS[level] for level in sorted(levels))] if levels <= set(_STATUS) else []
-    if options.message_patterns:
+    if options.message_patterns or "" in levels:
         return []
     spelled: set[str] = set()
     glues: set[bytes] = set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -90,6 +89,8 @@ class _Checker:
     def known(self, values: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
         for key in values:
             if key not in keys:
+                import difflib
+
                 near = difflib.get_close_matches(str(key), keys, n=1)
                 self.add(f"unknown key '{key}'", where, f"did you mean '{near[0]}'?" if near else f"known: {', '.join(keys)}")
 
@@ -140,6 +141,8 @@ class _Checker:
         value = item.get(key)
         if value is None or value in known:
             return value
+        import difflib
+
         near = difflib.get_close_matches(str(value), known, n=1)
         self.add(f"unknown {key} '{value}'", where, f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}")
         return None

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from bridge.logs.options import PARTS
 from bridge.logs.records import Event, level_of
 
 Needles = tuple[bytes, ...]
@@ -36,6 +37,8 @@ class Question:
     """Each of these texts stands in the message."""
     attributes: bool = True
     """False: they are not needed in the answer."""
+    parts: frozenset[str] | None = None
+    """Parts of events that the answer needs; None: all."""
     whole: bool = False
     """True: read every line, trust no order and no sample."""
 
@@ -53,6 +56,19 @@ class Question:
     def needs_attributes(self) -> bool:
         """Tell whether attributes must be made to answer."""
         return self.attributes or any(key not in CORE for key, _ in self.where)
+
+    def needed(self) -> frozenset[str]:
+        """Return the parts of events that are read: for the answer, and to judge by."""
+        if self.parts is None or self.needs_attributes():
+            return frozenset(PARTS)
+        judged = (
+            ("level", self.levels),
+            ("service", self.services),
+            ("account_id", self.accounts),
+            ("trace_id", self.traces),
+            ("message", self.grep),
+        )
+        return self.parts | {"at"} | {name for name, wanted in judged if wanted} | {key for key, _ in self.where if key in CORE}
 
     def needles(self, form: str) -> list[Needles]:
         """Return what the bytes of a fitting event must hold, one entry a condition; only what no format rewrites.

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, Final
 
 from bridge.logs.question import Needles
-from bridge.logs.records import Event, Format, Joined, Mapper, Parsed
+from bridge.logs.records import Event, Format, Joined, Mapper
 
 CHUNK: Final = 1024 * 1024
 """Bytes searched at once: they stay in the processor's cache."""
@@ -190,11 +190,10 @@ def begins(form: Format, raw: bytes) -> bool:
     """Tell whether a line begins an event (or is rejected by itself): it is not joined to the one before it."""
     if not raw.strip():
         return False
-    if form.name == "json" and raw.startswith(b"{"):
-        return True
-    outcome = form.decode(raw.decode("utf-8", "replace").rstrip("\r\n").replace("\0", ""))
     if form.name == "json":
-        return isinstance(outcome, Parsed) or type(outcome) is dict
+        # An indented object may be a part of one printed over several lines; the scanner tells them apart.
+        return raw.startswith(b"{")
+    outcome = form.decode(raw.decode("utf-8", "replace").rstrip("\r\n").replace("\0", ""))
     return not isinstance(outcome, Joined)
 
 

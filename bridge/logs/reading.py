@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import importlib
-import lzma
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final, cast
@@ -41,7 +37,7 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[tuple[int, bytes]]:
                 try:
                     # Small reads: a damaged stream still gives what stands before the damage.
                     piece = stream.read1(_READ)  # type: ignore[attr-defined]  # all five kinds have it, IO does not
-                except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+                except _damage() as error:
                     failure = ReadError(f"ends early or is damaged: {_why(error)}")
                     break
                 if not piece:
@@ -63,6 +59,14 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[tuple[int, bytes]]:
         raise failure
 
 
+def _damage() -> tuple[type[Exception], ...]:
+    """Return what a damaged stream raises."""
+    import lzma
+    import zlib
+
+    return EOFError, OSError, zlib.error, lzma.LZMAError
+
+
 def opened(path: Path, *, fast: bool = False) -> IO[bytes]:
     """Open a file for reading its uncompressed bytes. OSError, or ReadError without zstandard.
 
@@ -74,8 +78,12 @@ def opened(path: Path, *, fast: bool = False) -> IO[bytes]:
     if kind == "gzip":
         return _gzip(path, fast=fast)
     if kind == "bzip2":
+        import bz2
+
         return bz2.open(path, "rb")
     if kind == "xz":
+        import lzma
+
         return lzma.open(path, "rb")
     return _zstd(path) if kind == "zstd" else path.open("rb")
 
@@ -91,9 +99,9 @@ def compressed(path: Path) -> bool:
 
 def _gzip(path: Path, *, fast: bool) -> IO[bytes]:
     try:
-        module = importlib.import_module("isal.igzip") if fast else gzip
+        module = importlib.import_module("isal.igzip" if fast else "gzip")
     except ImportError:
-        module = gzip
+        module = importlib.import_module("gzip")
     stream: IO[bytes] = cast("Any", module.open(path, "rb"))  # its type is no IO, though it has all of it
     return stream
 

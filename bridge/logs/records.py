@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -336,13 +335,15 @@ class Mapper:
         return result
 
 
-def mapper(options: SourceOptions, form: Format, clockwork: Clockwork, *, attributes: bool = True) -> Mapper:
+def mapper(
+    options: SourceOptions, form: Format, clockwork: Clockwork, *, attributes: bool = True, parts: frozenset[str] | None = None
+) -> Mapper:
     """Return the mapper of a source for one of its files."""
-    refs = {part: options.fields.get(part) or FieldRef(names=_USUAL[part]) for part in PARTS}
+    refs = {part: options.fields.get(part) or FieldRef(names=_USUAL[part]) for part in PARTS if parts is None or part in parts}
     pairs = {}
     if form.pairs:
         for part in ("account_id", "trace_id", *(name for name in ("level", "service") if name in options.fields)):
-            if refs[part].pattern is None:
+            if part in refs and refs[part].pattern is None:
                 names = "|".join(re.escape(name) for name in refs[part].names)
                 pairs[part] = re.compile(rf"(?<![\w.-])(?:{names})=(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;)\]}}]+)")
     return Mapper(
@@ -414,4 +415,6 @@ def _json(value: Any) -> bytes:
     try:
         return msgspec.json.encode(value)
     except OverflowError:  # integers beyond 64 bits
+        import json
+
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

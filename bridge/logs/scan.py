@@ -144,6 +144,7 @@ def scanner_of(
     *,
     narrow: bool,
     attributes: bool = True,
+    parts: frozenset[str] | None = None,
 ) -> Scanner:
     """Return the scanner of a file that begins with this block; `narrow`: lines will be skipped by their time."""
     clockwork = clockwork_of(path, options)
@@ -154,7 +155,7 @@ def scanner_of(
         name=name,
         index=index,
         form=form,
-        mapper=mapper(options, form, clockwork, attributes=attributes),
+        mapper=mapper(options, form, clockwork, attributes=attributes, parts=parts),
         locator=locator,
         keep=keep,
         rows=rows,

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 
 from bridge.logs.paths import LogFile
 from bridge.logs.records import Event
 from bridge.logs.scan import FileReport, Tally, scan_file
-from bridge.logs.store import Rejects, Rows, events_schema
-from bridge.logs.templates import Templates
+from bridge.logs.store import Rejects, Rows, events_table
 from bridge.logs.times import micros
 from bridge.model.window import Window
 from bridge.ports import LogRequest, LogResult
@@ -136,23 +134,7 @@ def _accounts_from_traces(rows: Rows, flags: Sequence[bool]) -> None:
 def _result(rows: Rows, rejects: Rejects, reports: Sequence[FileReport], order: Any, limit: int | None, *, skipped_files: int) -> LogResult:
     truncated = limit is not None and len(order) > limit
     numbers = (order[:limit] if truncated else order).tolist()
-    templates = Templates()
-    messages = [rows.message[number] for number in numbers]
-    table = pa.table(
-        {
-            "at": pa.array([rows.at[number] for number in numbers], pa.int64()).cast(pa.timestamp("us", tz="UTC")),
-            "level": [rows.level[number] for number in numbers],
-            "service": [rows.service[number] for number in numbers],
-            "account_id": pa.array([rows.account_id[number] for number in numbers], pa.string()),
-            "trace_id": pa.array([rows.trace_id[number] for number in numbers], pa.string()),
-            "message": messages,
-            "template_id": templates.assign(messages),
-            "attributes": [rows.attributes[number] for number in numbers],
-            "file": [rows.files[rows.file[number]] for number in numbers],
-            "offset": [rows.offset[number] for number in numbers],
-        },
-        schema=events_schema(),
-    )
+    table, templates = events_table(rows, numbers)
     total = Tally()
     for report in reports:
         total.add(report.tally)

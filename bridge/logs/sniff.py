@@ -7,12 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Final
 
-from bridge.logs.formats.access import access
-from bridge.logs.formats.delimited import delimited
-from bridge.logs.formats.json_lines import json_lines
-from bridge.logs.formats.logfmt import logfmt
-from bridge.logs.formats.plain import plain
-from bridge.logs.formats.syslog import syslog
 from bridge.logs.options import SourceOptions
 from bridge.logs.records import Format, Header, Locator, Parsed, usual_names
 from bridge.logs.times import Clockwork
@@ -37,16 +31,29 @@ class Sniffed:
 
 def make(kind: str, options: SourceOptions, clockwork: Clockwork) -> Format:
     """Return the format of that name for one file."""
+    # Imported where used: a question to JSON lines does not pay for the patterns of the others.
     if kind == "json":
+        from bridge.logs.formats.json_lines import json_lines
+
         return json_lines()
     if kind == "logfmt":
+        from bridge.logs.formats.logfmt import logfmt
+
         return logfmt()
     if kind == "nginx":
+        from bridge.logs.formats.access import access
+
         return access(clockwork)
     if kind == "syslog":
+        from bridge.logs.formats.syslog import syslog
+
         return syslog(clockwork)
     if kind == "csv":
+        from bridge.logs.formats.delimited import delimited
+
         return delimited(columns=options.columns, delimiter=options.delimiter, json_column=options.json_column, clockwork=clockwork)
+    from bridge.logs.formats.plain import plain
+
     return plain(clockwork)
 
 

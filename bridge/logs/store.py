@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from bridge.logs.records import Event
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+    from bridge.logs.templates import Templates
 
 
 def events_schema() -> pa.Schema:
@@ -47,6 +50,9 @@ def rejects_schema() -> pa.Schema:
     )
 
 
+_COLUMNS: Final = ("at", "level", "service", "account_id", "trace_id", "message", "attributes", "file", "offset")
+
+
 @dataclass(slots=True, kw_only=True)
 class Rows:
     """Events being gathered, column by column; the one mutable thing a scan writes to."""
@@ -74,6 +80,13 @@ class Rows:
         self.file.append(file)
         self.offset.append(event.offset)
 
+    def keep_first(self, count: int) -> None:
+        """Forget all but the first events in time order, equal times by file and offset."""
+        order = sorted(range(len(self.at)), key=lambda number: (self.at[number], self.file[number], self.offset[number]))[:count]
+        for name in _COLUMNS:
+            column = getattr(self, name)
+            column[:] = [column[number] for number in order]
+
     def order(self) -> Any:
         """Return the row numbers in time order, equal times by file and offset."""
         import numpy as np
@@ -97,6 +110,39 @@ class Rejects:
 
         columns = {"file": self.file, "offset": self.offset, "length": self.length, "reason": self.reason, "raw": self.raw}
         return pa.table(columns, schema=rejects_schema())
+
+
+def events_table(rows: Rows, numbers: Sequence[int]) -> tuple[pa.Table, Templates]:
+    """Return these rows as a table of events, and the templates of its messages."""
+    import pyarrow as pa
+
+    from bridge.logs.templates import Templates
+
+    templates = Templates()
+    messages = [rows.message[number] for number in numbers]
+    table = pa.table(
+        {
+            "at": pa.array([rows.at[number] for number in numbers], pa.int64()).cast(pa.timestamp("us", tz="UTC")),
+            "level": [rows.level[number] for number in numbers],
+            "service": [rows.service[number] for number in numbers],
+            "account_id": pa.array([rows.account_id[number] for number in numbers], pa.string()),
+            "trace_id": pa.array([rows.trace_id[number] for number in numbers], pa.string()),
+            "message": messages,
+            "template_id": templates.assign(messages),
+            "attributes": [rows.attributes[number] for number in numbers],
+            "file": [rows.files[rows.file[number]] for number in numbers],
+            "offset": [rows.offset[number] for number in numbers],
+        },
+        schema=events_schema(),
+    )
+    return table, templates
+
+
+def write_parquet(rows: Rows, numbers: Sequence[int], stream: IO[bytes]) -> None:
+    """Write these rows as Parquet (zstd) to a stream."""
+    import pyarrow.parquet as pq
+
+    pq.write_table(events_table(rows, numbers)[0], stream, compression="zstd")
 
 
 def load(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:

@@ -10,8 +10,8 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import cache
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -43,7 +43,6 @@ _SHAPES: Final = (
     r"(?:" + _DAYS + r"\s)?" + _MONTH + r"\s+(?P<day>\d{1,2})\s" + _CLOCK,
     r"(?P<month>\d{2})-(?P<day>\d{2})\s" + _CLOCK + r"(?!\S)",
 )
-_PATTERNS: Final = tuple(re.compile(shape, re.ASCII) for shape in _SHAPES)
 _NUMBER: Final = re.compile(r"-?\d{1,19}(?:\.\d+)?(?:[eE]\+?\d+)?", re.ASCII)
 _FAST: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})", re.ASCII)
 
@@ -64,6 +63,12 @@ class Clockwork:
     """The file's modification time: without `year`, a time gets the last year that puts it before."""
 
 
+@cache
+def _patterns() -> tuple[re.Pattern[str], ...]:
+    """Return the shapes compiled: most files need only the first, which has its own fast path."""
+    return tuple(re.compile(shape, re.ASCII) for shape in _SHAPES)
+
+
 def zone_of(name: str) -> tzinfo:
     """Return the zone for `UTC`, `Europe/Berlin` or `+02:00`; ValueError says what is known."""
     if name.lower() in _ZERO_ZONES:
@@ -71,6 +76,8 @@ def zone_of(name: str) -> tzinfo:
     offset = re.fullmatch(r"([+-])(\d{2}):?(\d{2})?", name)
     if offset:
         return timezone(_offset(name))
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -98,7 +105,7 @@ def parse_text(text: str, clockwork: Clockwork) -> int:
         return fast
     if _NUMBER.fullmatch(text):
         return _epoch(int(text) if text.lstrip("-").isdigit() else float(text))
-    for pattern in _PATTERNS:
+    for pattern in _patterns():
         match = pattern.match(text)
         if match and not text[match.end() :].strip():
             return _from_match(match, clockwork)
@@ -110,7 +117,7 @@ def parse_head(text: str, start: int, clockwork: Clockwork) -> tuple[int, int] |
 
     TimeError: there is one, but it can't be read without guessing.
     """
-    for pattern in _PATTERNS:
+    for pattern in _patterns():
         match = pattern.match(text, start)
         if match:
             return _from_match(match, clockwork), match.end()

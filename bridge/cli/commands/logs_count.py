@@ -1,0 +1,87 @@
+"""`bridge logs count FILE...`: how many events fit, by time and by fields; memory grows with the groups only."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from bridge.cli import log_questions, output
+from bridge.errors import ExitCode, InputError
+
+if TYPE_CHECKING:
+    from bridge.logs.records import Event
+
+
+def run(args: argparse.Namespace) -> int:
+    """Count, and print the groups: by time first, then by size."""
+    from bridge.logs.ask import ask
+    from bridge.logs.counting import Counting
+    from bridge.logs.question import CORE
+
+    every = _every(args.every)
+    fields = tuple(args.per)
+    parts = frozenset({"at", *(field for field in fields if field in CORE), *(("message",) if "template" in fields else ())})
+    files, problems = log_questions.files(args)
+    question = log_questions.question(args, attributes=any(field not in {*CORE, "template", "file"} for field in fields), parts=parts)
+    counting = Counting(fields=fields, every=every)
+
+    def take(event: Event, file: str) -> bool:
+        counting.add(event, file)
+        return False
+
+    answer = ask(files, question, take)
+    groups = counting.groups()
+    rows = [_row(at, values, fields, count, counting.templates, every) for (at, values), count in groups]
+    if args.output == "parquet":
+        if sys.stdout.isatty():
+            raise InputError("Parquet is no text for a terminal", hint="bridge logs count ... --output parquet > counts.parquet")
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.Table.from_pylist(rows), sys.stdout.buffer)
+    elif args.output == "jsonl":
+        for row in rows:
+            print(json.dumps(row, ensure_ascii=False))
+    elif args.output == "json":
+        document = {
+            "groups": rows,
+            "events": counting.total,
+            "counts": answer.counts(),
+            "rejected": log_questions.rejects(answer),
+            "problems": [*problems, *answer.problems()],
+        }
+        print(json.dumps(document, ensure_ascii=False, indent=2))
+    else:
+        _text(rows, fields, every)
+    log_questions.account(args, answer, problems, counting.total)
+    return ExitCode.DONE
+
+
+def _every(text: str | None) -> int | None:
+    if text is None:
+        return None
+    from bridge.config.durations import duration
+
+    seconds = int(duration(text).total_seconds())
+    if seconds <= 0:
+        raise InputError(f"--every {text} is no length to count by", hint="--every 15m")
+    return seconds * 1_000_000
+
+
+def _row(
+    at: int, values: tuple[str | None, ...], fields: tuple[str, ...], count: int, texts: dict[str, str], every: int | None
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"at": log_questions.stamp(at)} if every is not None else {}
+    for field, value in zip(fields, values, strict=True):
+        row[field] = value
+        if field == "template":
+            row["template_id"], row["template"] = value, texts.get(value or "", value)
+    return {**row, "events": count}
+
+
+def _text(rows: list[dict[str, Any]], fields: tuple[str, ...], every: int | None) -> None:
+    columns = [output.Column(name="at", title="from")] if every is not None else []
+    columns += [output.Column(name=field, title=field, flexible=field in {"template", "message"}) for field in fields]
+    output.table([*columns, output.Column(name="events", title="events", right=True)], rows)

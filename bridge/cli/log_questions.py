@@ -1,0 +1,218 @@
+"""From the flags of `bridge logs` to files, a question, and its answer with every line accounted for."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridge.cli import output
+from bridge.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from bridge.logs.ask import Answer
+    from bridge.logs.options import SourceOptions
+    from bridge.logs.paths import LogFile
+    from bridge.logs.question import Question
+
+_STDIN = "-"
+
+
+def files(args: argparse.Namespace) -> tuple[list[LogFile], list[str]]:
+    """Return the files that are asked, each with its options, and what matched nothing."""
+    from bridge.logs.paths import LogFile, matches, of_sources, shown
+
+    if not args.files:
+        sources, root, label = _configured(args)
+        return of_sources(sources, root, label)
+    known: dict[Path, LogFile] = {}
+    options = _options(args)
+    if args.source:
+        sources, root, label = _configured(args)
+        known = {file.path.resolve(): file for file in of_sources(sources, root, label)[0]}
+        options = sources[0]
+    here = Path.cwd()
+    found: list[LogFile] = []
+    missing: list[str] = []
+    for name in args.files:
+        paths = [_spooled()] if name == _STDIN else matches(name, here)
+        if not paths:
+            missing.append(f"no file matches {name} (in {here})")
+        found.extend(
+            known.get(path.resolve()) or LogFile(path=path, name="stdin" if name == _STDIN else shown(path, here), options=options)
+            for path in paths
+        )
+    if missing and not found:
+        raise InputError(missing[0], hint="give files, globs in quotes, or --source NAME of bridge.yaml")
+    return list({file.path: file for file in found}.values()), missing
+
+
+def _options(args: argparse.Namespace) -> SourceOptions:
+    from bridge.logs.options import SourceOptions, parse_sources
+
+    declared = {key: value for key, value in (("format", args.format), ("zone", args.zone)) if value}
+    if not declared:
+        return SourceOptions(paths=("-",))
+    return parse_sources({"sources": [{"paths": ["-"], **declared}]}, "--format, --zone")[0]
+
+
+def _configured(args: argparse.Namespace) -> tuple[tuple[SourceOptions, ...], Path, str]:
+    """Return the sources of bridge.yaml: the named one, or the only one, or all."""
+    from bridge.cli import compose
+    from bridge.logs.options import parse_sources
+
+    workspace = compose.workspace(args)
+    names = [args.source] if args.source else sorted(workspace.logs)
+    if not names:
+        raise InputError("which logs?", where=str(workspace.root / "bridge.yaml"), hint="give files, or configure `logs:` in bridge.yaml")
+    sources: list[SourceOptions] = []
+    for name in names:
+        config = workspace.log_source(name)
+        if config.product != "files":
+            raise InputError(f"logs {name} is a {config.product}", where=config.where, hint="these questions read files")
+        sources.extend(parse_sources(config.values, f"{config.where} logs.{name}"))
+    return tuple(sources), workspace.root, f"logs {', '.join(names)}"
+
+
+def _spooled() -> Path:
+    """Copy stdin to a file that goes away with the process: it is read at several places."""
+    import atexit
+    import shutil
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix="bridge-stdin-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / "stdin"
+    with path.open("wb") as stream:
+        shutil.copyfileobj(sys.stdin.buffer, stream, 1024 * 1024)
+    return path
+
+
+def question(args: argparse.Namespace, *, attributes: bool, parts: frozenset[str] | None = None) -> Question:
+    """Return what is asked; every flag that can't be read is an InputError of its own words."""
+    from bridge.logs.question import Question
+    from bridge.logs.records import level_of
+
+    start, end = window(args)
+    pairs = [text.partition("=") for text in args.where]
+    for (key, sign, _), text in zip(pairs, args.where, strict=True):
+        if not sign or not key:
+            raise InputError(f"--where {text} is no KEY=VALUE", hint="--where http.status=500")
+    return Question(
+        start=start,
+        end=end,
+        accounts=frozenset(args.account),
+        traces=frozenset(args.trace),
+        services=frozenset(args.service),
+        levels=frozenset(level_of(level) for level in args.level),
+        where=tuple((key, value) for key, _, value in pairs),
+        grep=tuple(args.grep),
+        attributes=attributes,
+        parts=parts,
+        whole=args.whole,
+    )
+
+
+def window(args: argparse.Namespace) -> tuple[int | None, int | None]:
+    """Return [start, end) in microseconds from --since, --until and --window; None is open."""
+    if not (args.since or args.until or args.window):
+        return None, None
+    from bridge.config.durations import duration, moment
+    from bridge.logs.times import micros
+
+    start = moment(args.since) if args.since else None
+    end = moment(args.until) if args.until else None
+    if args.window and ".." in args.window:
+        first, _, last = args.window.partition("..")
+        start, end = moment(first), moment(last)
+    elif args.window:
+        length = duration(args.window.removeprefix("last "))
+        if start is not None:
+            end = start + length if end is None else min(end, start + length)
+        else:
+            end = end or _now(args)
+            start = end - length
+    if start is not None and end is not None and end <= start:
+        raise InputError(f"the window ends at {end:%Y-%m-%d %H:%M:%S}, not after its start {start:%Y-%m-%d %H:%M:%S}")
+    return (None if start is None else micros(start)), (None if end is None else micros(end))
+
+
+def _now(args: argparse.Namespace) -> datetime:
+    """Return the workspace's now (as_of), or the clock's."""
+    from datetime import UTC, datetime
+
+    from bridge.cli import compose
+    from bridge.errors import NotFoundError
+
+    try:
+        return compose.workspace(args).as_of or datetime.now(tz=UTC)
+    except NotFoundError:
+        return datetime.now(tz=UTC)
+
+
+def stamp(at: int) -> str:
+    """Return microseconds since 1970 as `2026-03-10T02:00:01.250000Z`, without a fraction of zeros."""
+    from datetime import timedelta
+
+    from bridge.logs.times import EPOCH
+
+    text = (EPOCH + timedelta(microseconds=at)).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return (text[:-7] if text.endswith("000000") else text.removesuffix("000")) + "Z"
+
+
+def account(args: argparse.Namespace, answer: Answer, problems: Iterable[str], shown: int) -> None:
+    """Tell on stderr what was read, what was rejected and what went wrong; `--verbose` tells how it was read."""
+    counts = answer.counts()
+    lines = f"{counts['lines']:,} lines = {counts['parsed']:,} parsed + {counts['joined']:,} joined + {counts['rejected']:,} rejected"
+    if counts["skipped"]:
+        lines += f" + {counts['skipped']:,} skipped"
+    passed = (
+        f", {counts['bytes_passed'] / 1e6:,.1f} MB of {counts['bytes'] / 1e6:,.1f} MB passed over by time" if counts["bytes_passed"] else ""
+    )
+    output.narrate(f"{shown:,} events   {counts['files']} files, decoded {lines}{passed}")
+    for name, offset, reason in zip(answer.rejects.file[:3], answer.rejects.offset, answer.rejects.reason, strict=False):
+        output.narrate(f"  rejected {output.safe(name)}:{offset}  {output.safe(reason)}")
+    if len(answer.rejects.file) > 3:  # noqa: PLR2004 - the first three show what is wrong
+        output.narrate(f"  ... {len(answer.rejects.file) - 3:,} more rejected; all: --output json")
+    for problem in [*problems, *answer.problems()]:
+        output.narrate(f"  ! {output.safe(problem)}")
+    if args.verbose:
+        for note in answer.notes:
+            output.narrate(f"  {output.safe(note)}")
+
+
+def rejects(answer: Answer) -> list[dict[str, Any]]:
+    """Return the rejected lines as records."""
+    found = answer.rejects
+    columns = zip(found.file, found.offset, found.length, found.reason, found.raw, strict=True)
+    return [dict(zip(("file", "offset", "length", "reason", "raw"), row, strict=True)) for row in columns]
+
+
+def events(answer: Answer, numbers: Iterable[int]) -> Iterator[dict[str, Any]]:
+    """Yield the events as records; attributes are a mapping."""
+    import json
+
+    rows = answer.rows
+    for number in numbers:
+        yield {
+            "at": stamp(rows.at[number]),
+            "level": rows.level[number],
+            "service": rows.service[number],
+            "account_id": rows.account_id[number],
+            "trace_id": rows.trace_id[number],
+            "message": rows.message[number],
+            "attributes": json.loads(rows.attributes[number]),
+            "file": rows.files[rows.file[number]],
+            "offset": rows.offset[number],
+        }
+
+
+def ordered(answer: Answer, limit: int) -> tuple[list[int], bool]:
+    """Return the row numbers in time order (equal times by file and offset), at most `limit`, and whether that cut any."""
+    rows = answer.rows
+    numbers = sorted(range(len(rows.at)), key=lambda number: (rows.at[number], rows.file[number], rows.offset[number]))
+    return numbers[:limit], len(numbers) > limit or answer.cut
