@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from bridge.catalog.catalog import Catalog
     from bridge.config.workspace import AdapterConfig, Workspace
+    from bridge.ports import Database
     from bridge.workflow.context import Context
     from bridge.workflow.events import Emit
 
@@ -101,4 +102,36 @@ def open_adapter(config: AdapterConfig, settings: Workspace, now: Callable[[], d
             secret=settings.secret_resolver(config),
             now=now,
         )
+    )
+
+
+@contextmanager
+def database(target: str, folder: Path) -> Iterator[Database]:
+    """Give a database by its name in the folder's bridge.yaml, by the path of its file, or by a PostgreSQL URL; close it after."""
+    from bridge.config.workspace import load
+    from bridge.workflow.clock import SystemClock
+
+    now = SystemClock().now
+    file = Path(target)
+    if target.startswith(("postgres://", "postgresql://")):
+        opened = _open_target("postgres", {"url": target}, now)
+    elif file.is_file():
+        product = "duckdb" if file.suffix == ".duckdb" else "sqlite"
+        opened = _open_target(product, {"path": str(file.resolve()), "naive_timestamps": "UTC"}, now)
+    else:
+        settings = load(folder)
+        opened = open_adapter(settings.database(target), settings, now)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _open_target(product: str, values: dict[str, str], now: Callable[[], datetime]) -> Any:
+    """Open a database that no bridge.yaml names yet; there are no references to secrets in what was typed."""
+    from bridge import plugins
+
+    factory = plugins.load("databases", product)
+    return factory(
+        plugins.AdapterOptions(name="from", values=values, root=Path.cwd(), where="--from", secret=lambda key: values[key], now=now)
     )

@@ -119,14 +119,15 @@ FILES: Final[dict[str, str]] = {
 }
 
 
-def scaffold(folder: Path) -> tuple[Path, ...]:
+def scaffold(folder: Path, *, views: bool = True) -> tuple[Path, ...]:
     """Write a new workspace into `folder` (made if missing) and return the files; InputError when one exists already.
 
-    Nothing is overwritten, and nothing is written when anything is in the way.
+    Nothing is overwritten, and nothing is written when anything is in the way. Without `views`, no example views.
     """
+    files = {name: text for name, text in FILES.items() if views or not name.startswith("views/")}
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file", where=str(folder), hint="name a folder: bridge init my-workspace")
-    there = [name for name in FILES if (folder / name).exists()]
+    there = [name for name in files if (folder / name).exists()]
     if there:
         problems = tuple(Problem(message=f"{name} exists already", where=str(folder / name)) for name in there)
         hint = (
@@ -136,7 +137,7 @@ def scaffold(folder: Path) -> tuple[Path, ...]:
         )
         raise InputError(f"nothing written: {', '.join(there)} exists already in {folder}", where=str(folder), hint=hint, problems=problems)
     made: list[Path] = []
-    for name, text in FILES.items():
+    for name, text in files.items():
         path = folder / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
