@@ -7,13 +7,14 @@ RefusedError, NotFoundError otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from bridge.model.evidence import Scalar
+from bridge.model.exchange import Request, Response
 from bridge.model.filing import Attachment, Category, Check, FieldInfo, IssueDraft, IssueRef, IssueState, JsonValue, RemoteLink
 from bridge.model.ticket import Comment, Ticket
 from bridge.model.window import Window
@@ -55,14 +56,26 @@ class Limits:
 
     rows: int = 1_000_000
     seconds: float = 60.0
+    bytes: int = 1_073_741_824
+    """Bytes of the result in memory (Arrow); what is more is cut."""
+    cost: float | None = None
+    """The highest estimate that the server's plan may have, in PostgreSQL's unit; None: no plan is asked for."""
+
+
+Cut = Literal["", "rows", "bytes"]
+"""Which cap ended a result before its end; empty: the result is complete."""
+Keep = Callable[["pa.Table"], None]
+"""Takes the next rows of a result; all parts of a result have the same columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryResult:
-    """A table and whether the row cap cut it. Times are timestamp[us, UTC], money is decimal."""
+    """A table and whether a cap cut it. Times are timestamp[us, UTC], money is decimal."""
 
     table: pa.Table
     truncated: bool
+    cut: Cut = ""
+    """Which cap; empty when it is complete."""
 
 
 class Database(Protocol):
@@ -79,7 +92,18 @@ class Database(Protocol):
         ...
 
     def run(self, query: BoundQuery, limits: Limits) -> QueryResult:
-        """Run one query in a read-only session with a server-side timeout, if the product has one."""
+        """Run one query in a read-only session with a server-side timeout, if the product has one.
+
+        TimedOutError when the limit of seconds ended it, RefusedError when its plan costs more than the limit.
+        """
+        ...
+
+    def stream(self, query: BoundQuery, limits: Limits, keep: Keep) -> Cut:
+        """Run one query like `run`, and hand the rows on as they come; `keep` is called at least once, also without rows."""
+        ...
+
+    def cancel(self) -> None:
+        """End, on the server, what this adapter runs now. May be called from another thread; says nothing when nothing runs."""
         ...
 
     def check(self) -> Sequence[Check]:
@@ -184,6 +208,10 @@ class TicketSource(Protocol):
 
     def reply(self, ticket_id: str, body: str, *, as_read: datetime | None = None) -> str:
         """Send the customer a public answer that a person approved; return its id. Guarded as a note is."""
+        ...
+
+    def many(self, ticket_ids: Sequence[str]) -> Mapping[str, Ticket]:
+        """Return tickets without comments by id, as they are now; deleted and hidden ones are missing."""
         ...
 
     def merged_into(self, ticket: Ticket) -> str | None:
@@ -296,4 +324,15 @@ class IssueTracker(Protocol):
 
     def check(self) -> Sequence[Check]:
         """Tell whether it is reachable, which deployment it is, what the credentials may do."""
+        ...
+
+
+class HttpTarget(Protocol):
+    """A system that a reproduction is run on. What may be sent is decided before it is called."""
+
+    url: str
+    """Address that request paths follow, without a slash at the end."""
+
+    def send(self, request: Request) -> Response:
+        """Send one request and return its answer, whatever its status. No redirect is followed, nothing is repeated."""
         ...

@@ -242,6 +242,18 @@ def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to
     redact.add_argument("--regions", metavar="DE,GB", help="numbering plans for telephones without a country code (default: 41 of them)")
     redact.add_argument("--keep", action="append", default=[], metavar="TYPE", help="leave this type alone; may be repeated")
 
+    similar = add("similar", "rank issues that may be about the same thing, each with the reason; it shows, you decide")
+    similar.add_argument("what", nargs="?", metavar="CASE|FILE", help="a case with its report, or a text: looked for in the tracker")
+    similar.add_argument(
+        "--corpus", metavar="FILE", help='candidates as JSON lines {"id", "created", "title", "body"}; with a case: known issues'
+    )
+    similar.add_argument(
+        "--queries", metavar="FILE", help="issues to look up in --corpus, of the same form; answers as JSON lines, same order"
+    )
+    similar.add_argument("--older-only", action="store_true", help="only candidates that were created before the query")
+    similar.add_argument("-k", type=int, default=10, metavar="N", help="at most N candidates (default 10)")
+    similar.add_argument("--index", metavar="FILE", help="keep the index of --corpus here: next time only new and changed issues are read")
+
     schema = add("schema", "print a JSON Schema for editors")
     schema.add_argument("name", choices=("workspace", "investigation", "case", "evidence", "findings"))
 

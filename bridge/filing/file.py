@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.errors import PartlyDoneError, Problem
-from bridge.filing.issue import ensure_issue
+from bridge.filing.figures import refresh_figures
+from bridge.filing.issue import Choice, ensure_issue
 from bridge.filing.ledger import Filing
 from bridge.filing.link import attach_files, link_tickets, tell_tickets, ticket_is_told
 from bridge.filing.run import FilingEvent, Run, Undone
@@ -70,6 +71,7 @@ def file_case(
     clock: Clock,
     events: Callable[[FilingEvent], None] = lambda _: None,
     recreate: bool = False,
+    choice: Choice = Choice(),  # noqa: B008 - frozen: nothing can change it
 ) -> FilingResult:
     """File the plan and return what stands; may be interrupted anywhere and run again.
 
@@ -80,7 +82,6 @@ def file_case(
     filing = Filing(fingerprint=plan.fingerprint, marker=plan.marker, project=plan.draft.project, case_id=plan.case_id)
     with ledger.hold(filing):
         run = Run(
-            plan=plan,
             ledger=ledger,
             filing=filing,
             tracker=tracker,
@@ -88,11 +89,13 @@ def file_case(
             clock=clock,
             emit=events,
             recreate=recreate,
+            settle_seconds=plan.settle_seconds,
         )
-        issue, created = ensure_issue(run)
-        attach_files(run, issue)
-        link_tickets(run, issue)
-        tell_tickets(run, issue)
+        issue, created = ensure_issue(run, plan, choice)
+        attach_files(run, plan, issue)
+        link_tickets(run, plan, issue)
+        tell_tickets(run, plan, issue)
+        refresh_figures(run, plan, issue)
         known = ledger.issue(plan.fingerprint)
         return FilingResult(
             case_id=plan.case_id,
@@ -118,5 +121,12 @@ def _words(item: Undone) -> str:
         "note": "the note on",
         "ticket-issue": "the issue's key on",
         "ticket-link": "the help desk's link on",
+        "fields": "the figures of",
+        "labels": "the labels of",
+        "summary": "the comment with the figures on",
+        "status-note": "the note about the issue on",
+        "reply": "the answer to the customer on",
+        "issue-link": "the link as a duplicate of",
+        "transition": "the new status of",
     }[item.kind]
     return f"{what} {item.target}"

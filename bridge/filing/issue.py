@@ -15,19 +15,33 @@ minutes. So (`settle-2026-11`):
 
 from __future__ import annotations
 
-from datetime import UTC
+from dataclasses import dataclass
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
-from bridge.errors import AccessError, BridgeError, Problem, RefusedError, UnknownOutcomeError
+from bridge.errors import AccessError, BridgeError, NotFoundError, Problem, RefusedError, UnknownOutcomeError
+from bridge.filing.figures import add_labels, figures_in
 from bridge.filing.plan import digest
 from bridge.filing.run import PENDING, FilingEvent
+from bridge.filing.words import occasion
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bridge.filing.plan import FilingPlan
     from bridge.filing.run import Run
-    from bridge.model.filing import IssueRef, Write
+    from bridge.model.filing import IssueRef, Write, WriteKind
 
 
-def ensure_issue(run: Run) -> tuple[IssueRef, bool]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a person decided about issues that are there already."""
+
+    join: str = ""
+    """Key of the issue that the tickets belong to; empty: only one with our marker is joined."""
+
+
+def ensure_issue(run: Run, plan: FilingPlan, choice: Choice) -> tuple[IssueRef, bool]:
     """Return the case's issue and whether this run created it.
 
     RefusedError lists all preflight problems; UnknownOutcomeError says that it may have been filed.
@@ -37,23 +51,51 @@ def ensure_issue(run: Run) -> tuple[IssueRef, bool]:
         return known[0], False
     earlier = run.recorded("issue", "")
     if earlier is not None and earlier.state in PENDING:
-        found = settle(run, earlier)
+        found = settle(run, plan, earlier)
         if found is not None:
             return found, False
         if not run.recreate:
             raise _maybe_filed(run, earlier)
-    preflight(run)
+    if choice.join:
+        return join(run, plan, choice.join), False
+    preflight(run, plan)
     found = run.tracker.find(run.filing.project, run.filing.marker, None)
     if found is not None:
-        _adopt(run, found, "found by its marker")
+        _adopt(run, found, "found by its marker", figures_in(run, plan, found))
+        reopen(run, plan, found)
         return found, False
-    return create(run, earlier.guard if earlier is not None and earlier.state in PENDING else "")
+    return create(run, plan, earlier.guard if earlier is not None and earlier.state in PENDING else "")
 
 
-def preflight(run: Run) -> None:
+def join(run: Run, plan: FilingPlan, key: str) -> IssueRef:
+    """Take an issue that a person named as this case's; NotFoundError when it is not there."""
+    state = run.tracker.states([key]).get(key)
+    if state is None:
+        raise NotFoundError(f"no issue {key}, or it is not shown to this user", hint=f"file anew: bridge file {run.filing.case_id} --anew")
+    _adopt(run, state.ref, f"joined on the word of {run.ledger.holder.who}")
+    reopen(run, plan, state.ref)
+    add_labels(run, plan, state.ref)
+    return state.ref
+
+
+def reopen(run: Run, plan: FilingPlan, issue: IssueRef) -> None:
+    """Open an issue again that was fixed a short while ago; its comment says which tickets are the reason."""
+    state = run.tracker.states([issue.id]).get(issue.id)
+    if state is None or state.category != "done" or plan.reopen_days <= 0:
+        return
+    age = run.clock.now() - (state.resolved_at or run.clock.now())
+    if occasion(state, cycle=0).word not in {"fixed", "released"} or age > timedelta(days=plan.reopen_days):
+        return
+    try:
+        run.send("transition", f"open:{issue.id}", lambda: run.tracker.move_to(issue, "new"), target=issue.key, answer=lambda _: "")
+    except BridgeError as error:
+        run.leave("transition", issue.key, error, name=f"open:{issue.id}")
+
+
+def preflight(run: Run, plan: FilingPlan) -> None:
     """Ask the tracker for everything it would refuse; RefusedError lists it all."""
     run.emit(FilingEvent(step="preflight", target=run.filing.project, state="started"))
-    failed = [check for check in run.tracker.preflight(run.plan.draft, run.plan.attachments) if not check.ok]
+    failed = [check for check in run.tracker.preflight(plan.draft, plan.attachments) if not check.ok]
     if failed:
         raise RefusedError(
             f"{run.filing.project} would refuse this issue: {len(failed)} problem(s); nothing was written",
@@ -63,9 +105,9 @@ def preflight(run: Run) -> None:
     run.emit(FilingEvent(step="preflight", target=run.filing.project, state="done"))
 
 
-def create(run: Run, oldest_mark: str) -> tuple[IssueRef, bool]:
+def create(run: Run, plan: FilingPlan, oldest_mark: str) -> tuple[IssueRef, bool]:
     """Create once and settle a lost answer."""
-    draft = run.plan.draft
+    draft = plan.draft
     mark = oldest_mark or run.tracker.newest_key(draft.project) or f"{draft.project}-0"
     content = digest(
         {
@@ -84,7 +126,7 @@ def create(run: Run, oldest_mark: str) -> tuple[IssueRef, bool]:
     except UnknownOutcomeError as error:
         write = run.ledger.outcome(run.filing, write, "unknown", error.message)
         run.emit(FilingEvent(step="issue", target=draft.project, state="unknown", detail=error.message))
-        found = settle(run, write, just_sent=True)
+        found = settle(run, plan, write, just_sent=True)
         if found is None:
             raise _maybe_filed(run, write) from error
         run.writes += 1
@@ -93,12 +135,12 @@ def create(run: Run, oldest_mark: str) -> tuple[IssueRef, bool]:
         run.ledger.outcome(run.filing, write, "refused", error.message)
         raise
     run.writes += 1
-    run.ledger.outcome(run.filing, write, "done", f"created as {created.key}", issue=created)
+    run.ledger.outcome(run.filing, write, "done", f"created as {created.key}", issue=created, carries=figures_in(run, plan, created))
     run.emit(FilingEvent(step="issue", target=created.key, state="done", detail=created.url))
     return created, True
 
 
-def settle(run: Run, write: Write, *, just_sent: bool = False) -> IssueRef | None:
+def settle(run: Run, plan: FilingPlan, write: Write, *, just_sent: bool = False) -> IssueRef | None:
     """Look for an issue whose create was sent and never answered; None when the window ends without it."""
     trouble: BridgeError | None = None
     for _ in run.looks(write, just_sent=just_sent):
@@ -111,7 +153,8 @@ def settle(run: Run, write: Write, *, just_sent: bool = False) -> IssueRef | Non
             continue
         trouble = None
         if found is not None:
-            run.ledger.outcome(run.filing, write, "done", f"found as {found.key} by its marker", issue=found)
+            carried = figures_in(run, plan, found)
+            run.ledger.outcome(run.filing, write, "done", f"found as {found.key} by its marker", issue=found, carries=carried)
             run.emit(FilingEvent(step="issue", target=found.key, state="done", detail=f"found after a lost answer: {found.url}"))
             return found
     at = run.clock.now().astimezone(UTC)
@@ -120,9 +163,9 @@ def settle(run: Run, write: Write, *, just_sent: bool = False) -> IssueRef | Non
     return None
 
 
-def _adopt(run: Run, issue: IssueRef, answer: str) -> None:
+def _adopt(run: Run, issue: IssueRef, answer: str, carries: Sequence[tuple[WriteKind, str]] = ()) -> None:
     write = run.ledger.intend(run.filing, "issue", "", target=issue.key)
-    run.ledger.outcome(run.filing, write, "done", f"{answer}: {issue.key}", issue=issue)
+    run.ledger.outcome(run.filing, write, "done", f"{answer}: {issue.key}", issue=issue, carries=carries)
     run.emit(FilingEvent(step="issue", target=issue.key, state="already", detail=answer))
 
 

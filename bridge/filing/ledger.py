@@ -29,7 +29,7 @@ from bridge.model.filing import IssueRef, Write, WriteKind, WriteState
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from bridge.ports import Clock
@@ -126,6 +126,27 @@ class Ledger:
         query = f"SELECT {_COLUMNS} FROM write WHERE fingerprint = ? ORDER BY rowid"  # noqa: S608 - our own column names
         return tuple(_write(row) for row in self._all(query, fingerprint))
 
+    def filings(self) -> tuple[Filing, ...]:
+        """Return every filing once, with the first of its cases, oldest first."""
+        rows = self.rows(
+            "SELECT f.fingerprint, f.marker, f.project, min(c.case_id) FROM filing f JOIN filing_case c USING (fingerprint)"
+            " GROUP BY f.fingerprint ORDER BY f.rowid"
+        )
+        return tuple(Filing(fingerprint=row[0], marker=row[1], project=row[2], case_id=row[3]) for row in rows)
+
+    def cases_of(self, fingerprint: str) -> tuple[str, ...]:
+        """Return the cases of a filing: several may be about the same defect."""
+        return tuple(row[0] for row in self.rows("SELECT case_id FROM filing_case WHERE fingerprint = ? ORDER BY 1", fingerprint))
+
+    def linked(self, fingerprint: str) -> tuple[str, ...]:
+        """Return the tickets that were linked, or begun to be, in the order it happened."""
+        query = "SELECT name FROM write WHERE fingerprint = ? AND kind = 'ticket-issue' ORDER BY rowid"
+        return tuple(row[0] for row in self.rows(query, fingerprint))
+
+    def rows(self, query: str, *values: str) -> list[sqlite3.Row]:
+        """Return the rows of a query of this room."""
+        return self._all(query, *values)
+
     def audit(self, case_id: str | None = None) -> tuple[AuditLine, ...]:
         """Return every recorded change, oldest first; of one case if it is named."""
         query = "SELECT number, at, run_id, who, case_id, kind, target, name, state, payload_digest, answer FROM audit"
@@ -178,10 +199,29 @@ class Ledger:
             )  # fmt: skip
             return self._append(filing, kind, name)
 
-    def outcome(self, filing: Filing, write: Write, state: WriteState, answer: str, *, issue: IssueRef | None = None) -> Write:
-        """Commit what became of a write; with `issue`, that this is the filing's issue from now on."""
+    def outcome(
+        self,
+        filing: Filing,
+        write: Write,
+        state: WriteState,
+        answer: str,
+        *,
+        issue: IssueRef | None = None,
+        carries: Sequence[tuple[WriteKind, str]] = (),
+    ) -> Write:
+        """Commit what became of a write; with `issue`, that this is the filing's issue from now on.
+
+        `carries` are kinds and digests of what came to be with the same write, so that it is not written again.
+        """
         with self._transaction():
             self._fence(filing)
+            for kind, digest in carries:
+                self._db.execute(
+                    "INSERT INTO write (id, fingerprint, case_id, kind, target, name, state, at, answer, payload_digest, guard, run_id, who)"
+                    " VALUES (?, ?, ?, ?, ?, '', 'done', ?, 'came with the issue', ?, '', ?, ?) ON CONFLICT DO NOTHING",
+                    (secrets.token_hex(8), filing.fingerprint, filing.case_id, kind, issue.key if issue else "",
+                     _text(self._clock.now()), digest, self.holder.run_id, self.holder.who),
+                )  # fmt: skip
             if issue is not None:
                 self._db.execute(
                     "UPDATE filing SET issue_id = ?, issue_key = ?, issue_url = ?, issue_at = ? WHERE fingerprint = ?",
@@ -192,6 +232,35 @@ class Ledger:
                 (state, answer[:2000], issue.key if issue else "", issue.key if issue else "", write.id),
             )
             return self._append(filing, write.kind, write.name)
+
+    def change(self, filing: Filing, query: str, *values: object) -> int:
+        """Run one statement of this room while the filing is held; return the number of changed rows, or a new row's id."""
+        with self._transaction():
+            self._fence(filing)
+            cursor = self._db.execute(query, values)
+            return int(cursor.lastrowid or 0) if query.startswith("INSERT") else cursor.rowcount
+
+    def forget(self, filing: Filing, write: Write, why: str) -> None:
+        """Commit that a recorded write is not there any more, so that the next run makes it again."""
+        self.outcome(filing, write, "refused", why)
+
+    def retarget(self, filing: Filing, issue: IssueRef, todo: Sequence[tuple[WriteKind, str, str]] = ()) -> None:
+        """Commit that the filing's issue is another one (or has a new key), and writes (kind, name, target) that follow from it."""
+        with self._transaction():
+            self._fence(filing)
+            at = _text(self._clock.now())
+            self._db.execute(
+                "UPDATE filing SET issue_id = ?, issue_key = ?, issue_url = ? WHERE fingerprint = ?",
+                (issue.id, issue.key, issue.url, filing.fingerprint),
+            )
+            for kind, name, target in todo:
+                self._db.execute(
+                    "INSERT INTO write (id, fingerprint, case_id, kind, target, name, state, at, answer, payload_digest, guard, run_id, who)"
+                    " VALUES (?, ?, ?, ?, ?, ?, 'refused', ?, 'not done yet', '', ?, ?, ?) ON CONFLICT DO NOTHING",
+                    (secrets.token_hex(8), filing.fingerprint, filing.case_id, kind, target, name, at, issue.id,
+                     self.holder.run_id, self.holder.who),
+                )  # fmt: skip
+                self._append(filing, kind, name)
 
     # Inside a transaction
 

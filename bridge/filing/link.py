@@ -23,22 +23,26 @@ from bridge.filing.plan import digest, note_marker, note_text
 from bridge.filing.run import PENDING, FilingEvent, Undone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from bridge.filing.plan import TicketPlan
+    from bridge.filing.plan import FilingPlan, TicketPlan
     from bridge.filing.run import Run
     from bridge.model.filing import Attachment, IssueRef, RemoteLink, Write, WriteKind
     from bridge.model.ticket import Comment
 
+    Find = Callable[[Iterable[Comment]], Comment | None]
+    """Finds our own comment among those of a ticket."""
+
+_WORDS = {"reply": "answer to the customer"}
 _ROUNDS = 4
 """How often a note is tried again within one run when others keep changing the ticket."""
 _OUTAGES = 2
 """Failures in a row after which a side counts as down."""
 
 
-def attach_files(run: Run, issue: IssueRef) -> None:
+def attach_files(run: Run, plan: FilingPlan, issue: IssueRef) -> None:
     """Upload what is not there yet, by names that carry the content's hash."""
-    wanted = [item for item in run.plan.attachments if not run.is_done("attachment", item.name)]
+    wanted = [item for item in plan.attachments if not run.is_done("attachment", item.name)]
     if not wanted:
         return
     try:
@@ -62,9 +66,13 @@ def _attach(run: Run, issue: IssueRef, item: Attachment, present: set[str]) -> N
     if item.name in present:
         run.adopt("attachment", item.name, target=issue.key, digest=item.sha256, answer="already there")
         return
+
+    def there() -> str | None:
+        return "" if item.name in run.tracker.attachments(issue) else None
+
     earlier = run.recorded("attachment", item.name)
     if earlier is not None and earlier.state in PENDING:
-        if _settle_file(run, issue, item, earlier):
+        if run.settle("attachment", item.name, there):
             return
         if not run.recreate:
             raise _maybe(run, f"{item.name} may have been attached to {issue.key}; it is not in the issue's list")
@@ -75,28 +83,14 @@ def _attach(run: Run, issue: IssueRef, item: Attachment, present: set[str]) -> N
             "attachment", item.name, lambda: run.tracker.attach(issue, item), target=issue.key, digest=item.sha256, answer=lambda _: ""
         )
     except UnknownOutcomeError:
-        sent = run.recorded("attachment", item.name)
-        if sent is None or not _settle_file(run, issue, item, sent, just_sent=True):
+        if not run.settle("attachment", item.name, there, just_sent=True):
             raise
         run.writes += 1
 
 
-def _settle_file(run: Run, issue: IssueRef, item: Attachment, write: Write, *, just_sent: bool = False) -> bool:
-    for _ in run.looks(write, just_sent=just_sent):
-        try:
-            names = run.tracker.attachments(issue)
-        except RetryLaterError:
-            continue  # a look that fails says nothing
-        if item.name in names:
-            run.ledger.outcome(run.filing, write, "done", "found after a lost answer")
-            return True
-    run.ledger.outcome(run.filing, write, "unknown", "sent, answer lost, not in the issue's list")
-    return False
-
-
-def link_tickets(run: Run, issue: IssueRef) -> None:
+def link_tickets(run: Run, plan: FilingPlan, issue: IssueRef) -> None:
     """Give the issue a remote link for each ticket; an upsert by global id, so a lost answer is simply repeated."""
-    wanted = [ticket for ticket in run.plan.tickets if not run.is_done("remote-link", ticket.link.global_id, _digest(ticket.link))]
+    wanted = [ticket for ticket in plan.tickets if not run.is_done("remote-link", ticket.link.global_id, link_digest(ticket.link, issue))]
     if not wanted:
         return
     try:
@@ -109,7 +103,7 @@ def link_tickets(run: Run, issue: IssueRef) -> None:
         link = ticket.link
         run.emit(FilingEvent(step="remote-link", target=ticket.ticket_id, state="started", number=number, of=len(wanted)))
         if present.get(link.global_id) == link:
-            run.adopt("remote-link", link.global_id, target=issue.key, digest=_digest(link), answer="already there")
+            run.adopt("remote-link", link.global_id, target=issue.key, digest=link_digest(link, issue), answer="already there")
             continue
         try:
             _put_link(run, issue, link)
@@ -129,20 +123,20 @@ def _put_link(run: Run, issue: IssueRef, link: RemoteLink) -> None:
         link.global_id,
         lambda: run.tracker.put_remote_link(issue, link),
         target=issue.key,
-        digest=_digest(link),
+        digest=link_digest(link, issue),
         answer=lambda _: "",
     )
 
 
-def tell_tickets(run: Run, issue: IssueRef) -> None:
+def tell_tickets(run: Run, plan: FilingPlan, issue: IssueRef) -> None:
     """Write note, key and link on each ticket."""
-    wanted = [ticket for ticket in run.plan.tickets if not ticket_is_told(run, ticket, issue)]
+    wanted = [ticket for ticket in plan.tickets if not ticket_is_told(run, ticket, issue)]
     outages = 0
     for number, ticket in enumerate(wanted, 1):
         event = FilingEvent(step="ticket", target=ticket.ticket_id, state="started", number=number, of=len(wanted))
         run.emit(event)
         try:
-            _tell(run, ticket, issue)
+            _tell(run, plan, ticket, issue)
         except BridgeError as error:
             run.emit(
                 FilingEvent(step="ticket", target=ticket.ticket_id, state="failed", detail=error.message, number=number, of=len(wanted))
@@ -163,13 +157,13 @@ def ticket_is_told(run: Run, ticket: TicketPlan, issue: IssueRef) -> bool:
     return noted and run.is_done("ticket-issue", ticket.ticket_id, key) and run.is_done("ticket-link", ticket.ticket_id, key)
 
 
-def _tell(run: Run, ticket: TicketPlan, issue: IssueRef) -> None:
+def _tell(run: Run, plan: FilingPlan, ticket: TicketPlan, issue: IssueRef) -> None:
     name = ticket.ticket_id
     key = digest(issue.key)
     step: WriteKind = "note"
     try:
         if ticket.note and not run.is_done("note", name):
-            _note(run, ticket, issue)
+            _note(run, plan, ticket, issue)
         step = "ticket-issue"
         if not run.is_done("ticket-issue", name, key):
             run.send("ticket-issue", name, lambda: run.tickets.set_issue(name, issue), target=name, digest=key, answer=lambda _: "")
@@ -181,71 +175,66 @@ def _tell(run: Run, ticket: TicketPlan, issue: IssueRef) -> None:
         raise
 
 
-def _note(run: Run, ticket: TicketPlan, issue: IssueRef) -> None:
-    """Add the note once (see the module's text)."""
-    name, marker = ticket.ticket_id, note_marker(run.plan)
-    text = note_text(run.plan, ticket, issue)
+def _note(run: Run, plan: FilingPlan, ticket: TicketPlan, issue: IssueRef) -> None:
+    say_once(run, "note", ticket.ticket_id, ticket.ticket_id, note_text(plan, ticket, issue), own_note(note_marker(plan)))
+
+
+def own_note(marker: str) -> Find:
+    """Recognise our note: internal, with the marker as a line of its own, so that a quotation does not count."""
+
+    def find(comments: Iterable[Comment]) -> Comment | None:
+        for comment in comments:
+            if not comment.public and marker in (line.strip() for line in comment.body.splitlines()):
+                return comment
+        return None
+
+    return find
+
+
+def say_once(run: Run, kind: WriteKind, name: str, ticket_id: str, text: str, find: Find, *, public: bool = False) -> None:
+    """Write on a ticket once: a note, or with `public` an approved answer (see the module's text)."""
+    send = run.tickets.reply if public else run.tickets.add_internal_note
     trouble: BridgeError | None = None
     for _ in range(_ROUNDS):
-        seen = run.tickets.get(name)
-        earlier = run.recorded("note", name)
-        found = _own(seen.comments, marker)
-        if found is not None:
-            _note_is_there(run, name, earlier, found)
-            return
+        seen = run.tickets.get(ticket_id)
+        earlier = run.recorded(kind, name)
         pending = earlier is not None and earlier.state in PENDING
-        if pending and earlier is not None and not run.tickets.guarded_notes:
-            if _settle_note(run, name, marker, earlier):
+        # A public answer carries no marker: the same words count only when one of ours may be there.
+        found = find(seen.comments) if pending or not public else None
+        if found is not None:
+            _is_there(run, kind, name, ticket_id, earlier, found)
+            return
+        if pending and not run.tickets.guarded_notes:
+            if run.settle(kind, name, partial(_look, run, ticket_id, find)):
                 return
             if not run.recreate:
-                raise _maybe(run, f"the note may have been added to {name}; it is not among its comments")
+                raise _maybe(run, f"the {_WORDS.get(kind, 'note')} may have been added to {ticket_id}; it is not among its comments")
         as_read = seen.updated_at
+        call = partial(send, ticket_id, text, as_read=as_read)
         try:
-            run.send(
-                "note",
-                name,
-                partial(run.tickets.add_internal_note, name, text, as_read=as_read),
-                target=name,
-                digest=digest(text),
-                guard=as_read.isoformat(),
-            )
+            run.send(kind, name, call, target=ticket_id, digest=digest(text), guard=as_read.isoformat())
         except (ChangedMeanwhileError, UnknownOutcomeError) as error:
             trouble = error
             continue
         return
-    raise trouble or _maybe(run, f"the note on {name} could not be settled")
+    raise trouble or _maybe(run, f"the {_WORDS.get(kind, 'note')} on {ticket_id} could not be settled")
 
 
-def _note_is_there(run: Run, name: str, earlier: Write | None, found: Comment) -> None:
+def _look(run: Run, ticket_id: str, find: Find) -> str | None:
+    found = find(run.tickets.comments(ticket_id))
+    return f" as comment {found.id}" if found is not None else None
+
+
+def _is_there(run: Run, kind: WriteKind, name: str, ticket_id: str, earlier: Write | None, found: Comment) -> None:
     if earlier is not None and earlier.state in PENDING:
         run.ledger.outcome(run.filing, earlier, "done", f"found as comment {found.id} after a lost answer")
         return
-    run.adopt("note", name, target=name, digest="", answer=f"already there as comment {found.id}")
+    run.adopt(kind, name, target=ticket_id, digest="", answer=f"already there as comment {found.id}")
 
 
-def _settle_note(run: Run, name: str, marker: str, write: Write) -> bool:
-    for _ in run.looks(write):
-        try:
-            found = _own(run.tickets.comments(name), marker)
-        except RetryLaterError:
-            continue  # a look that fails says nothing
-        if found is not None:
-            run.ledger.outcome(run.filing, write, "done", f"found as comment {found.id} after a lost answer")
-            return True
-    run.ledger.outcome(run.filing, write, "unknown", "sent, answer lost, not among the ticket's comments")
-    return False
-
-
-def _own(comments: Iterable[Comment], marker: str) -> Comment | None:
-    """Return our note: internal, with the marker as a line of its own, so that a quotation does not count."""
-    for comment in comments:
-        if not comment.public and marker in (line.strip() for line in comment.body.splitlines()):
-            return comment
-    return None
-
-
-def _digest(link: RemoteLink) -> str:
-    return digest([link.global_id, link.url, link.title, link.summary, link.relationship, link.resolved])
+def link_digest(link: RemoteLink, issue: IssueRef) -> str:
+    """Return what tells one link on one issue from another."""
+    return digest([issue.id, link.global_id, link.url, link.title, link.summary, link.relationship, link.resolved])
 
 
 def _maybe(run: Run, message: str) -> UnknownOutcomeError:

@@ -34,6 +34,8 @@ FINGERPRINT = "fingerprint-2026-11"
 SUMMARY_LIMIT = 255
 DESCRIPTION_LIMIT = 32_767
 GLOBAL_ID_LIMIT = 255
+TEMPLATE_SIGNAL = "bridge-tpl-"
+_SIGNALS = 3
 CUT = "\n\n(Cut here: the tracker takes no longer text. The whole report is attached.)"
 _CLOSED = frozenset({"solved", "closed"})
 
@@ -61,6 +63,12 @@ class FilingPlan:
     left_out: tuple[tuple[str, str], ...] = ()
     """Tickets of the case that are not linked, and why."""
     settle_seconds: float = 120.0
+    signals: tuple[str, ...] = ()
+    """Labels that let the same defect be found from another case: its investigation and its new log templates."""
+    facts: tuple[str, ...] = ()
+    """What the issue's living comment says below its tickets."""
+    reopen_days: float = 30.0
+    """An issue that was fixed less than this ago is opened again when a further case meets it."""
 
     @property
     def marker(self) -> str:
@@ -79,11 +87,12 @@ def plan(
     site: str,
     fingerprint: str | None = None,
     redact: Callable[[str], str] = str,
+    markup: str = "wiki",
 ) -> FilingPlan:
     """Decide what filing this case will write.
 
     `summary` and `description` come from the report, in the tracker's markup; `site` is the help desk's host;
-    `fingerprint` is the one the ledger already has for this case, if any; `redact` is applied to ticket
+    `fingerprint` is the one the ledger already has for this case, if any; an `adf` description is fitted already; `redact` is applied to ticket
     subjects, which are customers' words. NotFoundError lists all attachments that do not exist.
     """
     linked, left_out = _tickets(case, analysis)
@@ -95,8 +104,8 @@ def plan(
         project=settings.project,
         issue_type=settings.issue_type,
         summary=title,
-        description=cut(description, DESCRIPTION_LIMIT),
-        labels=(*(label for label in settings.labels if label != marker), marker),
+        description=description if markup == "adf" else cut(description, DESCRIPTION_LIMIT),
+        labels=tuple(dict.fromkeys((*settings.labels, *(signals := signals_of(case, analysis)), marker))),
         fields=_fields(settings, case, analysis, len(linked)),
         marker=marker,
     )
@@ -116,6 +125,9 @@ def plan(
         ),
         left_out=left_out,
         settle_seconds=settings.settle_seconds,
+        signals=signals,
+        facts=_facts(analysis),
+        reopen_days=settings.reopen_days,
     )
 
 
@@ -133,6 +145,19 @@ def fingerprint_of(case: Case, analysis: Analysis | None, project: str) -> str:
     if change is None and not templates:
         key["case"] = [case.id, utc(case.created_at).isoformat()]
     return digest(key)
+
+
+def signals_of(case: Case, analysis: Analysis | None) -> tuple[str, ...]:
+    """Return the labels of a case: its investigation, and its three strongest new log templates."""
+    templates = [f"{item.service}\n{item.template}" for item in analysis.novelties] if analysis else []
+    return (f"bridge-inv-{case.investigation}", *(f"{TEMPLATE_SIGNAL}{digest(item)[:10]}" for item in templates[:_SIGNALS]))
+
+
+def _facts(analysis: Analysis | None) -> tuple[str, ...]:
+    impact = analysis.impact if analysis else None
+    if impact is None:
+        return ()
+    return (f"{impact.accounts} of {impact.population} accounts are affected, {impact.silent} of them have no ticket.",)
 
 
 def digest(value: JsonValue) -> str:
@@ -199,7 +224,7 @@ def _tickets(case: Case, analysis: Analysis | None) -> tuple[list[Ticket], tuple
     linked: list[Ticket] = []
     left_out: list[tuple[str, str]] = []
     for ticket in case.tickets:
-        if ticket.id in affected:
+        if ticket.id in affected or ticket.id in case.added:
             linked.append(ticket)
         else:
             left_out.append((ticket.id, reasons.get(ticket.id, "it is not a ticket of an affected account about this defect")))

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from bridge.errors import BridgeError, UnknownOutcomeError
+from bridge.errors import BridgeError, RetryLaterError, UnknownOutcomeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bridge.filing.ledger import Filing, Ledger
-    from bridge.filing.plan import FilingPlan
     from bridge.model.filing import Write, WriteKind, WriteState
     from bridge.ports import Clock, IssueTracker, TicketSource
 
@@ -20,6 +19,7 @@ PENDING = frozenset({"intent", "sent", "unknown"})
 """States of a write that may have happened."""
 
 T = TypeVar("T")
+Step = Literal["preflight", "issue", "attachment", "remote-link", "ticket", "figures"]
 EventState = Literal["started", "done", "already", "failed", "unknown", "waiting"]
 
 
@@ -27,7 +27,7 @@ EventState = Literal["started", "done", "already", "failed", "unknown", "waiting
 class FilingEvent:
     """Progress of a filing, for whoever shows it."""
 
-    step: Literal["preflight", "issue", "attachment", "remote-link", "ticket"]
+    step: Step
     target: str
     """Issue key, attachment name or ticket id."""
     state: EventState
@@ -54,7 +54,6 @@ class Undone:
 class Run:
     """One run; the counters are the only part that changes."""
 
-    plan: FilingPlan
     ledger: Ledger
     filing: Filing
     tracker: IssueTracker
@@ -63,6 +62,8 @@ class Run:
     emit: Callable[[FilingEvent], None]
     recreate: bool
     """A person's word that writes which were looked for and not found may be sent again."""
+    settle_seconds: float = 120.0
+    """How long a write whose answer was lost is looked for."""
     writes: int = 0
     """Writes that left in this run and happened."""
     undone: list[Undone] = field(default_factory=list)
@@ -106,6 +107,22 @@ class Run:
         self.ledger.outcome(self.filing, write, "done", answer(result))
         return result
 
+    def settle(self, kind: WriteKind, name: str, is_there: Callable[[], str | None], *, just_sent: bool = False) -> bool:
+        """Look for a write whose answer was lost; `is_there` says where it was found. Commits what came out."""
+        write = self.recorded(kind, name)
+        if write is None:
+            return False
+        for _ in self.looks(write, just_sent=just_sent):
+            try:
+                found = is_there()
+            except RetryLaterError:
+                continue  # a look that fails says nothing
+            if found is not None:
+                self.ledger.outcome(self.filing, write, "done", f"found after a lost answer{found}")
+                return True
+        self.ledger.outcome(self.filing, write, "unknown", "sent, answer lost, not found")
+        return False
+
     def leave(self, kind: WriteKind, target: str, error: BridgeError, *, name: str = "") -> None:
         """Remember what was not done, and why, and go on; `name` is the write's, where it is not the target."""
         write = self.recorded(kind, name or target)
@@ -119,7 +136,7 @@ class Run:
         The window counts from the sending (`just_sent`: from now, the call itself may have waited long), so a
         later run looks once and does not wait again. A clock that was set back does not make it longer.
         """
-        window = self.plan.settle_seconds
+        window = self.settle_seconds
         age = 0.0 if just_sent else (self.clock.now().astimezone(UTC) - write.at) / timedelta(seconds=1)
         left = min(window, window - age)
         wait = 1.0
@@ -133,12 +150,20 @@ class Run:
             yield
 
 
-def _step(kind: WriteKind) -> Literal["issue", "attachment", "remote-link", "ticket"]:
-    if kind == "issue":
-        return "issue"
-    if kind == "attachment":
-        return "attachment"
-    return "remote-link" if kind == "remote-link" else "ticket"
+_STEPS: dict[WriteKind, Step] = {
+    "issue": "issue",
+    "issue-link": "issue",
+    "transition": "issue",
+    "attachment": "attachment",
+    "remote-link": "remote-link",
+    "fields": "figures",
+    "labels": "figures",
+    "summary": "figures",
+}
+
+
+def _step(kind: WriteKind) -> Step:
+    return _STEPS.get(kind, "ticket")
 
 
 def _reason(error: BridgeError) -> str:

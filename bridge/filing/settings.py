@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bridge.errors import InputError, Problem
+from bridge.filing.words import WORDS, Word
 
 if TYPE_CHECKING:
     from bridge.model.filing import JsonValue
@@ -36,7 +37,10 @@ VALUES: Final = {
 LABEL = re.compile(r"\S{1,255}")
 DEFAULT_SETTLE_SECONDS = 120.0
 
-_FILING_KEYS = ("settle_seconds", "notes", "link_titles")
+_FILING_KEYS = ("settle_seconds", "notes", "link_titles", "reopen_days", "statuses", "resolutions", "stuck_days")
+DEFAULT_REOPEN_DAYS = 30.0
+DEFAULT_STUCK_DAYS: Final = {"S1": 1.0, "S2": 3.0, "S3": 14.0, "S4": 30.0}
+"""How long nothing may move, by severity."""
 _MAPPING_KEYS = ("from", "map", "value")
 
 
@@ -66,6 +70,13 @@ class FilingSettings:
     """Whether each ticket gets an internal note."""
     link_titles: Literal["subject", "id"] = "subject"
     """What a remote link shows: the ticket's id and subject, or its id only."""
+    reopen_days: float = DEFAULT_REOPEN_DAYS
+    """An issue fixed less than this ago is opened again when a further case meets it; 0: never."""
+    statuses: Mapping[str, Word] = field(default_factory=dict)
+    """What the tracker's own statuses mean, where the usual names don't tell."""
+    resolutions: Mapping[str, Word] = field(default_factory=dict)
+    stuck_days: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_STUCK_DAYS))
+    """How long nothing may move, by severity."""
 
 
 def read_settings(tracker: Mapping[str, Any], filing: Mapping[str, Any], *, where: str) -> FilingSettings:
@@ -101,6 +112,10 @@ def read_settings(tracker: Mapping[str, Any], filing: Mapping[str, Any], *, wher
     titles = filing.get("link_titles", "subject")
     if titles not in {"subject", "id"}:
         wrong(f"filing.link_titles must be subject or id, not {titles!r}")
+    reopen = _days(filing.get("reopen_days", DEFAULT_REOPEN_DAYS), "filing.reopen_days", wrong)
+    stuck = _days_of(filing.get("stuck_days", {}), wrong)
+    statuses = _words(filing.get("statuses", {}), "filing.statuses", wrong)
+    resolutions = _words(filing.get("resolutions", {}), "filing.resolutions", wrong)
     if problems:
         raise InputError(f"{len(problems)} problem(s) in the settings for filing", where=where, problems=tuple(problems))
     return FilingSettings(
@@ -111,7 +126,38 @@ def read_settings(tracker: Mapping[str, Any], filing: Mapping[str, Any], *, wher
         settle_seconds=float(settle),
         notes=notes,
         link_titles=titles,
+        reopen_days=reopen,
+        statuses=statuses,
+        resolutions=resolutions,
+        stuck_days=stuck,
     )
+
+
+def _days(given: Any, name: str, wrong: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 3650:  # noqa: PLR2004 - ten years
+        wrong(f"{name} must be a number of days, not {given!r}")
+        return 0.0
+    return float(given)
+
+
+def _days_of(given: Any, wrong: Any) -> dict[str, float]:
+    if not isinstance(given, Mapping) or not set(given) <= set(DEFAULT_STUCK_DAYS):
+        wrong(f"filing.stuck_days must give days by severity, not {given!r}", "stuck_days: {S1: 1, S2: 3, S3: 14, S4: 30}")
+        return dict(DEFAULT_STUCK_DAYS)
+    return {**DEFAULT_STUCK_DAYS, **{key: _days(days, f"filing.stuck_days.{key}", wrong) for key, days in given.items()}}
+
+
+def _words(given: Any, name: str, wrong: Any) -> dict[str, Word]:
+    if not isinstance(given, Mapping):
+        wrong(f"{name} must map the tracker's words to ours, not {given!r}", f"known: {', '.join(WORDS)}")
+        return {}
+    found: dict[str, Word] = {}
+    for key, word in given.items():
+        if word in WORDS:
+            found[str(key)] = word
+        else:
+            wrong(f"{name}.{key}: no word {word!r}", _nearest(str(word), WORDS))
+    return found
 
 
 def _fields(given: Any, wrong: Any) -> dict[str, FieldSource]:

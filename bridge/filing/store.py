@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x42524C47
 """Written into the file's header: a file of another program is never touched."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 10.0
 
 _SCHEMA = """
@@ -65,6 +65,24 @@ CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit BEGIN SELECT RAISE (ABORT, '
 CREATE TRIGGER audit_is_final BEFORE UPDATE ON audit BEGIN SELECT RAISE (ABORT, 'the audit is append-only'); END;
 """
 
+_FOLLOWING = """
+CREATE TABLE followed (
+    fingerprint TEXT PRIMARY KEY REFERENCES filing (fingerprint),
+    seen_at TEXT NOT NULL, changed_at TEXT NOT NULL,
+    word TEXT NOT NULL, detail TEXT NOT NULL, status TEXT NOT NULL, cycle INTEGER NOT NULL,
+    due TEXT NOT NULL, trouble TEXT NOT NULL
+) STRICT;
+CREATE TABLE draft (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    fingerprint TEXT NOT NULL REFERENCES filing (fingerprint),
+    ticket_id TEXT NOT NULL, occasion TEXT NOT NULL, language TEXT NOT NULL, body TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'sent', 'dropped')),
+    at TEXT NOT NULL,
+    UNIQUE (fingerprint, ticket_id, occasion)
+) STRICT;
+"""
+"""Format 2: what `bridge follow` saw last, and answers to customers that wait for approval."""
+
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open or make the ledger in WAL mode, every commit on disk before it returns (synchronous=FULL).
@@ -95,7 +113,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
-    if version == 0:
+    if version < SCHEMA_VERSION:
         _make(db, path)
     found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
@@ -105,12 +123,13 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
 def _make(db: sqlite3.Connection, path: Path) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
-        if _pragma(db, "user_version") == 0:  # another process may have made it while this one waited
+        version = _pragma(db, "user_version")  # another process may have made it while this one waited
+        if version == 0:
             _refuse_tables(db, path)
-            for statement in _statements():
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        for statement in _statements((_SCHEMA if version == 0 else "") + (_FOLLOWING if version < SCHEMA_VERSION else "")):
+            db.execute(statement)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
@@ -123,10 +142,10 @@ def _refuse_tables(db: sqlite3.Connection, path: Path) -> None:
         raise InputError(f"{path.name} holds tables but is no ledger", where=str(path), hint="move it away; bridge makes its own")
 
 
-def _statements() -> Iterator[str]:
+def _statements(schema: str) -> Iterator[str]:
     """Split the schema: executescript would commit between the statements."""
     statement = ""
-    for line in _SCHEMA.splitlines():
+    for line in schema.splitlines():
         statement += line + "\n"
         if sqlite3.complete_statement(statement):
             yield statement

@@ -38,5 +38,7 @@ class Case:
     """Resolved values; windows are absolute."""
     window: Window
     bridge_version: str
+    added: tuple[str, ...] = ()
+    """Tickets that an analyst linked after the investigation, by `bridge add`."""
     problems: tuple[str, ...] = field(default=())
     """What went wrong without stopping the case: a deleted ticket, a vanished log file."""

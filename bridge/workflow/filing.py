@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,23 +11,35 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import GateError, NotFoundError, Problem
 from bridge.filing.file import FilingResult, file_case
+from bridge.filing.issue import Choice
 from bridge.filing.ledger import Ledger
-from bridge.filing.plan import FilingPlan, describe
+from bridge.filing.plan import TEMPLATE_SIGNAL, FilingPlan, describe, digest, fingerprint_of
 from bridge.filing.plan import plan as make_plan
 from bridge.filing.run import FilingEvent
 from bridge.filing.settings import read_settings
 from bridge.filing.status import status
-from bridge.model.filing import Check
+from bridge.model.filing import Check, IssueState
 from bridge.reporting.facts import masked, personal_values
 from bridge.workflow.events import Event, StepDone, StepStarted, Warned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from bridge.model.case import Case
+    from bridge.ports import IssueTracker
     from bridge.workflow.context import Context
 
 _SHOWN_UNDONE = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An issue that may be about the same defect."""
+
+    issue: IssueState
+    why: str
+    exact: bool
+    """True: the same new log template. A person decides; nothing is filed beside it without a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +54,8 @@ class Planned:
     """What the ledger says was filed before; empty: nothing."""
     complete: bool
     """True when the ledger knows of nothing that is left to do."""
+    candidates: tuple[Candidate, ...] = ()
+    """Issues that may be about the same thing, the surest first; only looked for while the case has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,37 +69,68 @@ class FiledState:
     lines: tuple[str, ...]
 
 
-def plan_filing(context: Context, case_id: str) -> Planned:
-    """Decide what would be written, and ask the tracker whether it would take it. Writes nothing."""
+def plan_filing(context: Context, case_id: str, *, join: str = "", anew: bool = False) -> Planned:
+    """Decide what would be written, ask the tracker whether it would take it, and look for issues like it. Writes nothing."""
     case = context.cases.load(case_id)
-    ledger = Ledger(context.ledger_path, context.clock)
-    with closing(ledger):
-        plan = _plan(context, case, ledger)
+    with closing(Ledger(context.ledger_path, context.clock)) as ledger:
+        plan = make(context, case, ledger, anew=anew)
         state = status(case_id, ledger)
-    context.emit(StepStarted(source="tracker", what="preflight"))
-    issues = () if state.issue else context.connections.tracker().preflight(plan.draft, plan.attachments)
+    tracker = context.connections.tracker()
+    issues: Sequence[Check] = ()
+    candidates: tuple[Candidate, ...] = ()
+    if state.issue is None:
+        context.emit(StepStarted(source="tracker", what="preflight"))
+        issues = () if join else tracker.preflight(plan.draft, plan.attachments)
+        if not any(not check.ok for check in issues) and not join and not anew:
+            candidates = _candidates(tracker, plan)
     return Planned(
         plan=plan,
         lines=tuple(describe(plan)),
         preflight=tuple(check for check in issues if not check.ok),
         already=state.sentence if state.issue or state.maybe_filed_at else "",
         complete=bool(state.issue) and {t.ticket_id for t in plan.tickets} <= set(state.linked) and not (state.refused or state.unknown),
+        candidates=candidates,
     )
 
 
-def file(context: Context, case_id: str, *, recreate: bool = False) -> FilingResult:
-    """File the case; a second call writes nothing. Raises what `bridge.filing.file.file_case` raises."""
+def _candidates(tracker: IssueTracker, plan: FilingPlan) -> tuple[Candidate, ...]:
+    """Exact signals first: the same fingerprint, the same new log template, the same investigation, then the title's words."""
+    found: list[tuple[int, Candidate]] = []
+    templates = {label for label in plan.signals if label.startswith(TEMPLATE_SIGNAL)}
+    for issue in tracker.similar(plan.draft.project, (*plan.signals, plan.marker), _words_of(plan.draft.summary)):
+        labels = set(issue.labels)
+        if plan.marker in labels:
+            found.append((0, Candidate(issue=issue, why="the same fingerprint: it will be joined", exact=False)))
+        elif templates & labels:
+            found.append((1, Candidate(issue=issue, why="the same new log template", exact=issue.category != "done")))
+        elif labels & set(plan.signals):
+            found.append((2, Candidate(issue=issue, why="the same investigation", exact=False)))
+        else:
+            found.append((3, Candidate(issue=issue, why="words of the title", exact=False)))
+    return tuple(candidate for _, candidate in sorted(found, key=lambda item: item[0]))
+
+
+def _words_of(title: str) -> str:
+    """Return the title's longer words, which is what a tracker's text search is good at."""
+    return " ".join(re.findall(r"[A-Za-z]{5,}", title)[:6])
+
+
+def file(context: Context, case_id: str, *, recreate: bool = False, join: str = "", anew: bool = False) -> FilingResult:
+    """File the case, or join its tickets to the issue `join`; a second call writes nothing.
+
+    Raises what `bridge.filing.file.file_case` raises.
+    """
     case = context.cases.load(case_id)
-    ledger = Ledger(context.ledger_path, context.clock)
-    with closing(ledger):
+    with closing(Ledger(context.ledger_path, context.clock)) as ledger:
         result = file_case(
-            _plan(context, case, ledger),
+            make(context, case, ledger, anew=anew),
             ledger=ledger,
             tracker=context.connections.tracker(),
             tickets=context.connections.tickets(),
             clock=context.clock,
-            events=_events(context.emit),
+            events=events(context.emit),
             recreate=recreate,
+            choice=Choice(join=join),
         )
     context.cases.save(replace(case, state="filed"))
     return result
@@ -106,20 +152,28 @@ def filed_state(context: Context, case: Case) -> FiledState:
     )
 
 
-def _plan(context: Context, case: Case, ledger: Ledger) -> FilingPlan:
+def make(context: Context, case: Case, ledger: Ledger, *, anew: bool = False) -> FilingPlan:
+    """Return what filing this case writes; with `anew` beside an issue that has the same fingerprint."""
     folder = context.cases.folder(case.id)
     tracker = context.workspace.tracker_config()
     known = ledger.filing_of(case.id)
+    analysis = context.cases.load_analysis(case.id)
+    settings = read_settings(tracker.values, context.workspace.filing, where=tracker.where)
+    adf = str(tracker.values.get("api", 2)) == "3"
+    fingerprint = known.fingerprint if known else None
+    if fingerprint is None and anew:
+        fingerprint = digest([fingerprint_of(case, analysis, settings.project), "anew", case.id])
     return make_plan(
         case=case,
-        analysis=context.cases.load_analysis(case.id),
+        analysis=analysis,
         summary=_title(folder),
-        description=_read(folder, "report.wiki", case.id),
+        description=_read(folder, "report.adf.json" if adf else "report.wiki", case.id),
         attachments=_attachments(folder),
-        settings=read_settings(tracker.values, context.workspace.filing, where=tracker.where),
+        settings=settings,
         site=context.connections.tickets().site,
-        fingerprint=known.fingerprint if known else None,
+        fingerprint=fingerprint,
         redact=_redact(case),
+        markup="adf" if adf else "wiki",
     )
 
 
@@ -156,7 +210,9 @@ def _attachments(folder: Path) -> list[Path]:
     return sorted(p for p in there.iterdir() if p.is_file() and not p.name.startswith(".")) if there.is_dir() else []
 
 
-def _events(emit: Callable[[Event], None]) -> Callable[[FilingEvent], None]:
+def events(emit: Callable[[Event], None]) -> Callable[[FilingEvent], None]:
+    """Turn the filing room's progress into the workflow's."""
+
     def pass_on(event: FilingEvent) -> None:
         number = f" {event.number} of {event.of}" if event.of else ""
         if event.state in {"started", "waiting"}:

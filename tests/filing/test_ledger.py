@@ -162,7 +162,7 @@ def test_a_newer_format_is_left_alone(path: Path, clock: FakeClock) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute("PRAGMA user_version = 99")
-    with pytest.raises(InputError, match="format 99, this bridge knows up to 1"):
+    with pytest.raises(InputError, match="format 99, this bridge knows up to 2"):
         Ledger(path, clock)
 
 

@@ -138,7 +138,8 @@ def made(tmp_path: Path, **changes: Any) -> FilingPlan:
 def test_a_plan(tmp_path: Path) -> None:
     found = made(tmp_path)
     assert found.draft.summary == "Scheduled exports come out empty"
-    assert found.draft.labels == ("from-support", found.marker)
+    assert found.draft.labels == ("from-support", *found.signals, found.marker)
+    assert found.signals[0] == "bridge-inv-empty-exports"
     assert found.marker == f"bridge-{found.fingerprint[:20]}"
     (file,) = found.attachments
     assert file.name == f"bridge-{file.sha256[:12]}-affected-accounts.csv"

@@ -12,8 +12,12 @@ from bridge.cli.progress import Progress
 from bridge.errors import BridgeError, ExitCode, InputError, Problem, RefusedError
 
 if TYPE_CHECKING:
+    from bridge.filing.file import FilingResult
     from bridge.workflow.context import Context
-    from bridge.workflow.filing import Planned
+    from bridge.workflow.filing import Candidate, Planned
+
+_SHOWN = 5
+"""Candidates that are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +56,22 @@ def work(args: argparse.Namespace, context: Context, case_id: str) -> Outcome:
     """Do it; shared with `bridge run`."""
     from bridge.workflow.filing import file, plan_filing
 
-    planned = plan_filing(context, case_id)
+    planned = plan_filing(context, case_id, join=args.join, anew=args.anew)
     if args.dry_run:
         return _dry_run(planned)
     if planned.preflight:
         raise _refusal(planned)
+    exact = [candidate for candidate in planned.candidates if candidate.exact]
+    if exact:
+        raise _choice(planned, exact)
     if not args.yes and not planned.already and not _confirmed(args, planned):
         return Outcome(code=ExitCode.NO, document={"case": case_id, "written": False}, lines=("  nothing was written",))
-    result = file(context, case_id, recreate=args.recreate)
+    result = file(context, case_id, recreate=args.recreate, join=args.join, anew=args.anew)
+    return outcome(result)
+
+
+def outcome(result: FilingResult) -> Outcome:
+    """Return what a filing came to, for people and programs; shared with `bridge add`."""
     document = {
         "case": result.case_id,
         "issue": result.issue,
@@ -81,16 +93,40 @@ def _dry_run(planned: Planned) -> Outcome:
         "attachments": [a.name for a in planned.plan.attachments],
         "tickets": [t.ticket_id for t in planned.plan.tickets],
         "refused": list(planned.preflight),
+        "candidates": list(planned.candidates),
     }
     if planned.complete:
         return Outcome(code=ExitCode.DONE, document=document, lines=(f"  Nothing to do: {planned.already}",))
     lines = [f"  {planned.already}", "  It would look for what is missing, and write only that:"] if planned.already else ["  Would write:"]
     lines += [f"    {line}" for line in planned.lines]
+    lines += _candidates(planned)
     for check in planned.preflight:
         lines += [f"  ✗ {check.what}: {check.detail}", *(f"      {line}" for line in check.hint.splitlines())]
     if not planned.preflight:
         lines += ["", f"  The tracker would take it.   Next: bridge file {planned.plan.case_id}"]
     return Outcome(code=ExitCode.NO if planned.preflight else ExitCode.DONE, document=document, lines=tuple(lines))
+
+
+def _candidates(planned: Planned) -> list[str]:
+    """Return lines about issues that may be the same."""
+    if not planned.candidates:
+        return []
+    lines = ["  Issues that may be about the same thing:"]
+    for candidate in planned.candidates[:_SHOWN]:
+        issue = candidate.issue
+        state = f"{issue.status}{f', {issue.resolution}' if issue.resolution else ''}"
+        lines.append(f"    {issue.ref.key}  {state}  {issue.summary}  ({candidate.why})")
+    return [*lines, f"    join one: bridge file {planned.plan.case_id} --join KEY"]
+
+
+def _choice(planned: Planned, exact: list[Candidate]) -> InputError:
+    case_id = planned.plan.case_id
+    error = InputError(
+        f"{len(exact)} open issue(s) seem to be about the same defect; nothing was written",
+        hint=f"decide: bridge file {case_id} --join {exact[0].issue.ref.key}   or: bridge file {case_id} --anew",
+    )
+    error.problems = tuple(Problem(message=f"{item.issue.summary}: {item.why}", where=item.issue.ref.key) for item in exact)
+    return error
 
 
 def _refusal(planned: Planned) -> RefusedError:
@@ -111,5 +147,7 @@ def _confirmed(args: argparse.Namespace, planned: Planned) -> bool:
     output.say("  Will write:")
     for line in planned.lines:
         output.say(f"    {output.safe(line)}")
+    for line in _candidates(planned):
+        output.say(output.safe(line))
     sys.stdout.flush()
     return input("  Write this? [y/N] ").strip().lower() in {"y", "yes"}
