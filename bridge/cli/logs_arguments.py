@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-ACTIONS = ("search", "count")
+ACTIONS = ("search", "count", "timeline")
 
 
 def question_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,152 @@
+"""`bridge logs timeline FILE...`: services and formats in one order, with tickets, failing events, changes and gaps marked."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridge.cli import log_questions, output
+from bridge.errors import ExitCode, InputError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bridge.logs.ask import Answer
+    from bridge.logs.question import Question
+    from bridge.logs.timeline import Entry
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the timeline, and draw it where --picture asks."""
+    from bridge.config.durations import duration
+    from bridge.logs import timeline
+    from bridge.logs.ask import ask
+
+    if args.output == "parquet":
+        raise InputError("a timeline is no Parquet", hint="--output json, or: bridge logs search ... --output parquet")
+    files, problems = log_questions.files(args)
+    question = log_questions.question(args, attributes=False)
+    marks = _changes(args.changes) if args.changes else []
+    if args.case:
+        question, more = _of_case(args, question)
+        marks += more
+    answer = ask(files, question, limit=args.limit)
+    numbers, truncated = log_questions.ordered(answer, args.limit)
+    events = _events(answer, numbers)
+    entries = timeline.merge([*events, *_inside(marks, events, question)], duration(args.gap).total_seconds())
+    if args.picture:
+        Path(args.picture).write_text(timeline.picture(entries, _title(question)), encoding="utf-8")
+    if args.output == "text":
+        for line in timeline.lines(entries):
+            output.say(line)
+    else:
+        rows = [_record(entry) for entry in entries]
+        if args.output == "json":
+            document = {"entries": rows, "counts": answer.counts(), "rejected": log_questions.rejects(answer), "truncated": truncated}
+            print(json.dumps({**document, "problems": [*problems, *answer.problems()]}, ensure_ascii=False, indent=2))
+        else:
+            for row in rows:
+                print(json.dumps(row, ensure_ascii=False))
+    log_questions.account(args, answer, problems, len(numbers))
+    if truncated:
+        output.narrate(f"  the first {args.limit:,} in time order: narrow the question, or raise --limit")
+    return ExitCode.DONE
+
+
+def _record(entry: Entry) -> dict[str, Any]:
+    return {**asdict(entry), "at": log_questions.stamp(entry.at)}
+
+
+def _events(answer: Answer, numbers: list[int]) -> list[Entry]:
+    from bridge.logs.timeline import Entry
+
+    rows = answer.rows
+    return [
+        Entry(
+            at=rows.at[number],
+            kind="event",
+            text=rows.message[number],
+            level=rows.level[number],
+            service=rows.service[number],
+            account_id=rows.account_id[number],
+            trace_id=rows.trace_id[number],
+            place=f"{rows.files[rows.file[number]]}:{rows.offset[number]}",
+        )
+        for number in numbers
+    ]
+
+
+def _inside(marks: list[Entry], events: list[Entry], question: Question) -> list[Entry]:
+    """Return the marks inside the asked window, or an hour around the events where none was asked."""
+    hour = 3_600_000_000
+    start = question.start if question.start is not None else min((entry.at for entry in events), default=0) - hour
+    end = question.end if question.end is not None else max((entry.at for entry in events), default=0) + hour
+    return [mark for mark in marks if start <= mark.at < end]
+
+
+def _title(question: Question) -> str:
+    about = [f"trace {', '.join(sorted(question.traces))}"] if question.traces else []
+    about += [f"account {', '.join(sorted(question.accounts)[:5])}"] if question.accounts else []
+    return "Timeline" + (f": {'; '.join(about)}" if about else "")
+
+
+def _changes(name: str) -> list[Entry]:
+    from bridge.config.durations import moment
+
+    path = Path(name)
+    if not path.is_file():
+        raise InputError(
+            f"there is no file {name}", hint='JSON lines: {"at": "2026-03-10T10:05:00Z", "kind": "release", "name": "reporting 4.18.0"}'
+        )
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+            found.append(
+                _mark("change", moment(value["at"]), f"{value.get('kind', 'change')} {value['name']} {value.get('version') or ''}".rstrip())
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"no change: {line[:80]!r}", where=f"{name}:{number}", hint="each line is {at, kind, name}") from error
+    return found
+
+
+def _mark(kind: str, at: datetime, text: str) -> Entry:
+    from bridge.logs.timeline import Entry
+    from bridge.logs.times import micros
+
+    return Entry(at=micros(at), kind=kind, text=text)
+
+
+def _of_case(args: argparse.Namespace, question: Question) -> tuple[Question, list[Entry]]:
+    """Return the question around a case (its window, its accounts) and its tickets, failing events and changes as marks."""
+    from bridge.cli import compose
+    from bridge.errors import NotFoundError
+    from bridge.logs.times import micros
+    from bridge.workflow.evidence_store import EvidenceStore
+
+    with compose.context(args, lambda _event: None) as context:
+        case = context.cases.load(args.case)
+        store = EvidenceStore(context.cases.folder(args.case))
+        tables: dict[str, list[dict[str, Any]]] = {}
+        for name in ("changes", "events"):
+            try:
+                tables[name] = store.table(name)[1].to_pylist()
+            except NotFoundError:
+                tables[name] = []  # an investigation without that evidence has nothing to mark
+    accounts = question.accounts or frozenset(ticket.account_id for ticket in case.tickets if ticket.account_id)
+    marks = [_mark("ticket", ticket.created_at, f"{ticket.id} {ticket.subject}") for ticket in case.tickets]
+    marks += [
+        _mark("change", row["at"], " ".join(str(row[key]) for key in ("kind", "name", "version") if row.get(key)))
+        for row in tables["changes"]
+        if row.get("kind") != "job" or question.start is not None
+    ]
+    failing = [row for row in tables["events"] if row.get("failed") and row.get("account_id") in accounts]
+    marks += [_mark("failing", row["at"], f"{row['account_id']} {row.get('key', '')}") for row in failing]
+    start = micros(case.window.start) if question.start is None else question.start
+    end = micros(case.window.end) if question.end is None else question.end
+    return replace(question, accounts=accounts if not question.traces else question.accounts, start=start, end=end), marks
