@@ -9,7 +9,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: help demo real test check lint types imports wheel readme docs bench eval-logs eval-redact lock clean
+.PHONY: help demo real test check lint types imports wheel readme docs bench eval-logs eval-redact eval-similar lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,6 +63,9 @@ eval-logs: $(VENV)/.dev ## template mining on LogHub (needs ../shared)
 
 eval-redact: $(VENV)/.dev ## redaction against labelled texts and real logs (needs ../shared; peers: BRIDGE_PEERS=python)
 	@$(BIN)/python -m tests.eval.redact
+
+eval-similar: $(VENV)/.dev ## duplicate search on real trackers (needs ../shared; peers: BRIDGE_PEERS=python)
+	@$(BIN)/python -m tests.eval.similar
 
 lock: ## renew the lock files (needs uv; maintainers only)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q pyproject.toml requirements/build.in -o requirements/run.lock

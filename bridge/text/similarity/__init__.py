@@ -1,0 +1,1 @@
+"""Which issue is about the same thing: exact signals first, then words."""
