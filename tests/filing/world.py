@@ -18,12 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.errors import AccessError, BridgeError, ChangedMeanwhileError, NotFoundError, RefusedError, RetryLaterError, UnknownOutcomeError
+from bridge.filing import memory
 from bridge.filing.file import FilingResult, file_case
+from bridge.filing.follow import Followed, follow, send_draft
 from bridge.filing.holder import Holder
-from bridge.filing.ledger import Ledger
+from bridge.filing.ledger import Filing, Ledger
+from bridge.filing.memory import Draft
 from bridge.filing.plan import FilingPlan, TicketPlan
+from bridge.filing.run import Run
+from bridge.filing.settings import FilingSettings
 from bridge.filing.store import connect
-from bridge.model.filing import Attachment, Category, Check, FieldInfo, FixVersion, IssueDraft, IssueRef, IssueState, JsonValue, RemoteLink
+from bridge.model.filing import Attachment, Category, Check, FieldInfo, FixVersion, IssueDraft, IssueRef, IssueState, IssueText, JsonValue, RemoteLink
 from bridge.model.ticket import Comment, Ticket
 
 if TYPE_CHECKING:
@@ -153,13 +158,68 @@ class World:
         if self.database is not None:
             self.database.close()
 
+    def share(self, other: World) -> None:
+        """Live in another world's outside, with a ledger of one's own: somebody else's workspace."""
+        self.issues, self.tickets, self.clock = other.issues, other.tickets, other.clock
+        self.next_number = 2
+
+    def said(self, body: str) -> Comment:
+        return Comment(id=str(len(self.points) + 500), author="Engineer", body=body, public=True, created_at=self.clock.at)
+
+    def another_issue(self, key: str) -> FakeIssue:
+        ref = IssueRef(id=str(20_000 + len(self.issues)), key=key, url=f"http://tracker/browse/{key}")
+        made = FakeIssue(ref=ref, labels=(), searchable_at=self.clock.at)
+        self.issues.append(made)
+        return made
+
     # A process
 
-    def run(self, plan: FilingPlan, *, recreate: bool = False) -> FilingResult:
+    def _ledger(self) -> FaultyLedger:
         self.runs += 1
-        run_id = f"run-{self.runs}"
-        holder = Holder(host="here", boot="1", pid=self.runs, started="1", run_id=run_id, who="sam")
-        ledger = FaultyLedger(self, holder)
+        return FaultyLedger(self, Holder(host="here", boot="1", pid=self.runs, started="1", run_id=f"run-{self.runs}", who="sam"))
+
+    def _held(self, ledger: FaultyLedger, plan: FilingPlan) -> Run:
+        filing = Filing(fingerprint=plan.fingerprint, marker=plan.marker, project="REP", case_id=plan.case_id)
+        return Run(
+            ledger=ledger, filing=filing, tracker=FakeTracker(self), tickets=FakeDesk(self), clock=self.clock,
+            emit=lambda _: None, recreate=False,
+        )  # fmt: skip
+
+    def follow(self, plan: FilingPlan) -> Followed:
+        """Run `bridge follow` once."""
+        ledger = self._ledger()
+        try:
+            run = self._held(ledger, plan)
+            with ledger.hold(run.filing):
+                settings = FilingSettings(project="REP", issue_type="Bug")
+                return follow(run, settings=settings, plans=[plan], answers=lambda said, *_: f"Hello, it is {said.word}. {said.cycle}")
+        finally:
+            ledger.close()
+
+    def drafts(self) -> tuple[Draft, ...]:
+        ledger = self._ledger()
+        try:
+            return memory.drafts(ledger)
+        finally:
+            ledger.close()
+
+    def send(self, number: int) -> None:
+        """Run `bridge follow --send`, and be killed by what the schedule says."""
+        ledger = self._ledger()
+        try:
+            draft = memory.draft(ledger, str(number))
+            filing = next(item for item in ledger.filings() if item.fingerprint == draft.fingerprint)
+            run = self._held(ledger, dataclasses.replace(small_plan(self.folder), case_id=filing.case_id))
+            if draft.state == "open":
+                with ledger.hold(filing):
+                    send_draft(dataclasses.replace(run, filing=filing), draft)
+        except (BridgeError, KilledError):
+            self.clock.sleep(5)
+        finally:
+            ledger.close()
+
+    def run(self, plan: FilingPlan, *, recreate: bool = False) -> FilingResult:
+        ledger = self._ledger()
         try:
             return file_case(plan, ledger=ledger, tracker=FakeTracker(self), tickets=FakeDesk(self), clock=self.clock, recreate=recreate)
         finally:
@@ -293,6 +353,9 @@ class FakeTracker:
     def similar(self, project: str, labels: Sequence[str], words: str, *, limit: int = 10) -> Sequence[IssueState]:
         self._world.read()
         return [state_of(issue) for issue in reversed(self._world.issues) if set(labels) & set(issue.labels) and self._shown(issue)]
+
+    def texts(self, project: str, labels: Sequence[str], words: Sequence[str], *, limit: int = 100) -> Sequence[IssueText]:
+        raise NotImplementedError
 
     def comments(self, issue: IssueRef) -> Sequence[Comment]:
         self._world.read()
