@@ -136,6 +136,40 @@ def _logs_arguments(parser: argparse.ArgumentParser) -> None:
     compare.add_argument("--source", metavar="NAME", help="read the files as this log source of bridge.yaml says")
 
 
+def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("case", metavar="CASE")
+    parser.add_argument("--target", required=True, metavar="NAME", help="a test system of bridge.yaml (reproduction.targets)")
+    parser.add_argument(
+        "--har", metavar="FILE", help="a recording: HAR, request log (JSON lines) or access log (default: those of bridge.yaml)"
+    )
+    parser.add_argument(
+        "--session",
+        choices=("account", "user", "trace"),
+        default="account",
+        help="whose requests before the failure are taken (default account)",
+    )
+    parser.add_argument(
+        "--anchor", type=int, metavar="N", help="number of the failing request in the recording, from 1 (default: found from the case)"
+    )
+    parser.add_argument(
+        "--check",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="what its answer shows: --check 'rows == 0' (default: proposed from the case)",
+    )
+    parser.add_argument(
+        "--confirm",
+        action="append",
+        default=[],
+        metavar="ROUTE",
+        help="let a route run that deletes, moves money or sends messages: 'DELETE /reports/{report}'",
+    )
+    parser.add_argument(
+        "--runs", type=int, default=20, metavar="N", help="runs of the smallest sequence that measure its rate (default 20)"
+    )
+
+
 def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to read than helpers
     """Return the whole parser."""
     parser = Parser(
@@ -203,6 +237,16 @@ def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to
     tracker = add("tracker", "print a starting point for tracker.fields, from the tracker's create screen")
     tracker.add_argument("action", choices=("map",))
 
+    reproduce = add(
+        "reproduce", "replay a case's recorded session on a test system and shrink it; shows only what it would send", _reproduce_arguments
+    )
+    reproduce.add_argument("--send", action="store_true", help="send it; without this nothing is sent")
+    reproduce.add_argument("--clean-up", action="store_true", help="afterwards delete what the last run made on the target")
+
+    verify = add("verify", "run a case's reproduction again: fixed, still failing, or can't tell")
+    verify.add_argument("case", metavar="CASE")
+    verify.add_argument("--target", required=True, metavar="NAME", help="a test system of bridge.yaml (reproduction.targets)")
+
     add("cases", "list the cases of the workspace")
 
     show = add("show", "show a case: findings, evidence, what is filed and what is next")
@@ -258,7 +302,9 @@ def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to
     schema.add_argument("name", choices=("workspace", "investigation", "case", "evidence", "findings"))
 
     sandbox = add("sandbox", "a Jira-compatible tracker and a Zendesk-compatible help desk on this machine")
-    sandbox.add_argument("action", choices=("start",))
+    sandbox.add_argument(
+        "action", choices=("start", "fix", "break"), help="start: serve; fix, break: take the product's planted defect out, or back in"
+    )
     sandbox.add_argument("--state", metavar="FILE", help="where its state lives (default: sandbox.sqlite in the workspace)")
     sandbox.add_argument("--port", type=int, default=8765, metavar="PORT", help="default 8765")
     sandbox.add_argument("--personality", choices=("cloud", "datacenter"), default="cloud", help="which Jira it is like (default cloud)")

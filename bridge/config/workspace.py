@@ -96,6 +96,7 @@ class Workspace:
     views: ViewsConfig
     limits: LimitsConfig
     filing: Mapping[str, Any]
+    reproduction: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     """bridge.yaml:line by dotted key (`tickets.url`), for every value that the file sets."""
 
@@ -247,6 +248,7 @@ def _workspace(document: Document, root: Path) -> Workspace:
         views=ViewsConfig(database=database, folder=root / views.get("folder", "views")),
         limits=LimitsConfig(rows=limits.get("rows", DEFAULT_ROWS), seconds=float(limits.get("seconds", DEFAULT_SECONDS))),
         filing=data.get("filing", {}),
+        reproduction=data.get("reproduction", {}),
         origins={".".join(map(str, path)): document.line(path) for path in document.marks if path},
     )
 

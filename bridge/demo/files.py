@@ -44,6 +44,23 @@ logs:
 views: {{database: app, folder: views}}
 """
 
+REPRODUCTION = """
+reproduction:
+  recordings: [recordings/*.jsonl]  # the gateway's log with bodies, of one affected account
+  targets:
+    staging:
+      url: {sandbox}/product
+      allow: ["{host}"]  # nothing else is ever sent to; hosts of the recording are refused even here
+      writes: true
+      rate: 500  # requests a second: it is on this machine
+      requests: 50000
+      clock: /api/testing/clock
+      reset: /api/testing/reset
+      identities:
+        - {{user: qa@exemplar.example, password: "file:sandbox-token"}}
+"""
+"""Added to the demo's bridge.yaml."""
+
 DEMO_SEVERITY = "severity"
 REAL_SEVERITY = "{value: S2}  # required here, and new-errors judges no severity: what this team files errors with"
 """Constant text for the tracker's required field: without a cohort there is nothing to judge a severity by."""

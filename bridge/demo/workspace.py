@@ -15,6 +15,7 @@ from bridge.demo.company import build
 from bridge.demo.embedded_postgres import PostgresUrls
 from bridge.demo.exports import FAILING, microseconds
 from bridge.demo.logs import write_logs
+from bridge.demo.session import write_session
 from bridge.demo.tables import export_numbers, tables
 from bridge.demo.tickets import FIRST_TICKET, demo_tickets, seed
 from bridge.demo.truth import Truth, to_builtins
@@ -89,9 +90,11 @@ def write_workspace(
             sandbox=sandbox_url,
             database=setting,
             sources=files.DEMO_SOURCES,
-        ),
+        )
+        + files.REPRODUCTION.format(sandbox=sandbox_url, host=sandbox_url.partition("://")[2]),
         files.DEMO_VIEWS,
     )
+    write_session(folder, truth)
     lines = write_logs(folder / "logs", truth, megabytes=log_megabytes)
     desk = seed(truth)
     write_json(folder / ASIDE / "truth.json", {**to_builtins(truth), "planted": planted(truth)})

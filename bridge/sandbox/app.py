@@ -20,6 +20,7 @@ from bridge.sandbox.calls import Call, Personality, Product, RefusalError, Route
 from bridge.sandbox.faults import Fault, FaultList
 from bridge.sandbox.jira.product import product as jira
 from bridge.sandbox.pages import views
+from bridge.sandbox.product.product import product as reporting
 from bridge.sandbox.state import State
 from bridge.sandbox.zendesk.product import product as zendesk
 
@@ -56,7 +57,7 @@ class App:
 
     def __post_init__(self) -> None:
         """Compile the routes."""
-        self.served = tuple(_Served(product=product, map=_map(product)) for product in (jira(self.personality), zendesk()))
+        self.served = tuple(_Served(product=product, map=_map(product)) for product in (jira(self.personality), zendesk(), reporting()))
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; a fault may close the connection instead."""

@@ -13,6 +13,7 @@ from bridge.sandbox import faults as fault_list
 from bridge.sandbox import journal
 from bridge.sandbox.calls import answer
 from bridge.sandbox.jira import records
+from bridge.sandbox.product.product import set_fixed
 from bridge.sandbox.state import State
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def answer_control(request: Request, *, state: State, faults: fault_list.FaultLi
         "journal": lambda: _journal(request, state),
         "issues": lambda: _issues(request, state),
         "project": lambda: _project(request, state),
+        "product": lambda: _product(request, state),
     }
     handler = handlers.get(name)
     if handler is None:
@@ -96,6 +98,17 @@ def _issues(request: Request, state: State) -> Any:
             state.run("INSERT INTO old_keys VALUES (?, ?)", key, row["id"])
             records.save(state, records.Issue(id=row["id"], key=moved, document=json.loads(row["document"])))
         return {"id": str(row["id"]), "key": moved}
+
+
+def _product(request: Request, state: State) -> Any:
+    """GET, or POST {"fixed": bool}: take the planted defect out of the small product, or plant it again."""
+    with state.transaction():
+        if request.method == "POST":
+            body = _body(request)
+            if not isinstance(body, dict) or not isinstance(body.get("fixed"), bool):
+                raise InputError('send {"fixed": true}')
+            return set_fixed(state, fixed=body["fixed"])
+        return {"fixed": bool((state.get("product") or {}).get("fixed"))}
 
 
 def _project(request: Request, state: State) -> Any:

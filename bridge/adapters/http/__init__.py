@@ -1,0 +1,1 @@
+"""Systems that reproductions run on."""

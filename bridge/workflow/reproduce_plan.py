@@ -1,0 +1,238 @@
+"""Before anything is sent: which recorded failure, which requests, which rules."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bridge.errors import InputError, NotFoundError
+from bridge.model.exchange import Exchange, Recording
+from bridge.reproduction import safety
+from bridge.reproduction.atoms import json_of, route
+from bridge.reproduction.capture import scrub
+from bridge.reproduction.identities import anonymous, without_stand_ins
+from bridge.reproduction.links import entity_slice, scenario_of
+from bridge.reproduction.oracle import Check, Oracle, of_error, parse_check, propose
+from bridge.reproduction.reduce import DETECTION, MEASURE, Search, Trust
+from bridge.reproduction.scenario import Scenario
+from bridge.reproduction.sources import read as read_recording
+from bridge.workflow.evidence_store import EvidenceStore
+from bridge.workflow.reproduction_settings import TargetSettings, read, target
+
+if TYPE_CHECKING:
+    from bridge.model.finding import Analysis
+    from bridge.workflow.context import Context
+
+_ERROR = 500
+_KEY_FIELDS = ("id", "key", "uuid")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the caller asked for."""
+
+    target: str
+    har: Path | None = None
+    session: str = "account"
+    """account, user or trace: whose requests before the failure are taken."""
+    anchor: int | None = None
+    """Number of the failing request in the recording, from 1; None: found from the case."""
+    checks: tuple[str, ...] = ()
+    """What its answer shows; empty: proposed from the case."""
+    confirmed: frozenset[str] = frozenset()
+    runs: int = MEASURE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Ready to be shown, or sent."""
+
+    scenario: Scenario
+    settings: TargetSettings
+    account: str
+    chosen: str
+    """Why this failure of this session."""
+    limits: tuple[str, ...]
+    """What the record can't tell, and what was left out."""
+    source: str
+    slice_size: int
+    known: tuple[str, ...]
+    """Recorded identities: they must not be in any artefact."""
+
+    @property
+    def writes(self) -> int:
+        """How many of the requests may write."""
+        return sum(safety.danger(step.request) != "read" for step in self.scenario.steps)
+
+    @property
+    def estimate(self) -> tuple[int, int]:
+        """Replays and requests, about: the whole a few times, then mostly small ones (a logarithm of the length)."""
+        count = len(self.scenario.steps)
+        search = 4 * count.bit_length() + 10
+        return DETECTION + 1 + search + MEASURE, count * (DETECTION + 1) + count * search // 4 + 10 * MEASURE
+
+
+def prepare(context: Context, case_id: str, wanted: Wanted) -> Prepared:
+    """Choose the failure, cut the session, find the links. Reads files only."""
+    settings = read(context.workspace)
+    recordings = _recordings(context, settings.files(context.workspace.root), wanted)
+    found = _by_number(recordings[0], wanted) if wanted.anchor is not None else _from_case(context, case_id, recordings, wanted)
+    recording, anchor, chosen, oracle = found
+    steps = _session(recording, anchor, wanted.session)
+    scenario = scenario_of(steps, oracle, settings.aliases)
+    system = target(context.workspace, wanted.target, hosts=recording.hosts, confirmed=wanted.confirmed)
+    scenario, left_out = _permitted(scenario, system)
+    people = anonymous(scenario.steps)
+    linked = {step.index: [link.target for link in scenario.links if link.consumer == step.index] for step in scenario.steps}
+    scenario = replace(scenario, steps=tuple(without_stand_ins(step, linked[step.index]) for step in people.steps))
+    search = Search(run=lambda _: False, trust=Trust(), producers=scenario.producers(), fixed=scenario.oracle.kept)
+    limits = [*recording.notes, *left_out]
+    if system.reset is None:
+        limits.append("the target has no reset: what an earlier run left there may help a later one to fail")
+    return Prepared(
+        scenario=scenario,
+        settings=system,
+        account=anchor.account,
+        chosen=chosen,
+        limits=tuple(limits),
+        source=recording.source,
+        slice_size=len(search.closure(entity_slice(scenario))),
+        known=people.recorded,
+    )
+
+
+def _recordings(context: Context, files: Sequence[Path], wanted: Wanted) -> list[Recording]:
+    paths = [wanted.har] if wanted.har else list(files)
+    if not paths:
+        raise NotFoundError(
+            "no recording to reproduce from",
+            where=context.workspace.origin("reproduction.recordings"),
+            hint="name one: --har FILE, or set reproduction.recordings in bridge.yaml (see docs/reproduction.md)",
+        )
+    key = os.urandom(32)
+    return [scrub(read_recording(_text(path), name=path.name), key) for path in paths]
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8", "replace")
+    except (OSError, EOFError) as error:
+        raise NotFoundError(f"the recording can't be read: {error}", where=str(path)) from error
+
+
+_Found = tuple[Recording, Exchange, str, Oracle]
+
+
+def _by_number(recording: Recording, wanted: Wanted) -> _Found:
+    number = wanted.anchor or 0
+    if not 1 <= number <= len(recording.exchanges):
+        raise InputError(f"there is no request {number}", where=recording.source, hint=f"it has 1 to {len(recording.exchanges)}")
+    anchor = recording.exchanges[number - 1]
+    return recording, anchor, "named by the caller", _oracle(anchor, tuple(parse_check(text) for text in wanted.checks))
+
+
+def _oracle(anchor: Exchange, checks: tuple[Check, ...]) -> Oracle:
+    made = replace(of_error(anchor), checks=checks)
+    if anchor.response.status < _ERROR and not checks and not made.error:
+        raise InputError(
+            f"request {anchor.index + 1} answered {anchor.response.status}: nothing tells this failure from a success",
+            hint="say what is wrong in its answer: --check 'rows == 0' --check 'source_rows > 0'",
+        )
+    body = json_of(anchor.response.body, anchor.response.header("content-type"))
+    wrong = [check for check in checks if not check.holds(body)]
+    if wrong:
+        raise InputError(
+            f"the recorded answer of request {anchor.index + 1} does not show {wrong[0]}", hint=f"it shows: {anchor.response.body[:200]}"
+        )
+    return made
+
+
+def _from_case(context: Context, case_id: str, recordings: Sequence[Recording], wanted: Wanted) -> _Found:
+    """Look for the case's failing events in the recordings: an answer whose id is the event's key."""
+    analysis = context.cases.load_analysis(case_id)
+    failing, healthy = _keys(context, case_id, analysis)
+    order = {account.account_id: rank for rank, account in enumerate(analysis.cohort.affected)} if analysis.cohort else {}
+    candidates = []
+    for recording in recordings:
+        shown = [exchange for exchange in recording.exchanges if _key(exchange) in failing]
+        if shown:
+            candidates.append((order.get(shown[0].account, len(order)), recording.source, recording, shown))
+    if not candidates:
+        raise NotFoundError(
+            f"no recording shows a failing event of {case_id} ({len(failing)} were looked for in {len(recordings)} recordings)",
+            hint="name the failing request yourself: --har FILE --anchor N --check 'rows == 0'",
+        )
+    candidates.sort(key=lambda found: found[:2])
+    _, _, recording, shown = candidates[0]
+    anchor = shown[0]
+    same = [e for e in shown if route(e.request) == route(anchor.request)]
+    fine = [
+        e
+        for e in recording.exchanges
+        if route(e.request) == route(anchor.request) and _key(e) not in failing and e.response.status == anchor.response.status
+    ]
+    checks = tuple(parse_check(text) for text in wanted.checks) or propose(same, fine)
+    rank = order.get(anchor.account)
+    place = f"affected account {rank + 1} of {len(order)} by revenue" if rank is not None else "an account of the case"
+    events = len({_key(e) for e in shown})
+    chosen = (
+        f"{anchor.account or 'the session'} is {place}, and of those with a recording the first; request {anchor.index + 1} is the first of its recorded answers "
+        f"that show one of the case's {len(failing)} failing events ({events} shown, {len(healthy)} other events of these accounts are fine)"
+    )
+    return recording, anchor, chosen, _oracle(anchor, checks)
+
+
+def _keys(context: Context, case_id: str, analysis: Analysis) -> tuple[frozenset[str], frozenset[str]]:
+    case = context.cases.load(case_id)
+    investigation = context.catalog.get(case.investigation)
+    if investigation.cohort is None or analysis.cohort is None:
+        raise InputError(
+            f"'{case.investigation}' counts no failing events", hint="name the failing request yourself: --har FILE --anchor N"
+        )
+    _, table = EvidenceStore(context.cases.folder(case_id)).table(investigation.cohort.source)
+    affected = {account.account_id for account in analysis.cohort.affected}
+    rows = [
+        (str(key), bool(failed))
+        for key, account, failed in zip(table["key"].to_pylist(), table["account_id"].to_pylist(), table["failed"].to_pylist(), strict=True)
+        if account in affected
+    ]
+    return frozenset(key for key, failed in rows if failed), frozenset(key for key, failed in rows if not failed)
+
+
+def _key(exchange: Exchange) -> str:
+    """Return the id of what a GET answered, empty for anything else."""
+    body = json_of(exchange.response.body, exchange.response.header("content-type")) if exchange.request.method == "GET" else None
+    return next((str(body[name]) for name in _KEY_FIELDS if name in body), "") if isinstance(body, dict) else ""
+
+
+def _session(recording: Recording, anchor: Exchange, session: str) -> tuple[Exchange, ...]:
+    wanted = getattr(anchor, session)
+    return tuple(e for e in recording.exchanges if e.index <= anchor.index and (not wanted or getattr(e, session) == wanted))
+
+
+def _permitted(scenario: Scenario, system: TargetSettings) -> tuple[Scenario, list[str]]:
+    """Leave out what needs a confirmation that was not given, with everything that needs it; the failing request stays."""
+    danger = safety.unconfirmed(scenario.steps, system.rules)
+    if not danger:
+        return scenario, []
+    gone = {step.index for step in scenario.steps if route(step.request) in danger and step.index not in scenario.oracle.kept}
+    needed = Search(run=lambda _: False, trust=Trust(), producers=scenario.producers(), fixed=scenario.oracle.kept).closure(
+        scenario.oracle.kept
+    )
+    gone -= set(needed)
+    producers = scenario.producers()
+    grew = True
+    while grew:
+        more = {index for index, needs in producers.items() if needs & gone} - gone
+        grew = bool(more)
+        gone |= more
+    steps = tuple(step for step in scenario.steps if step.index not in gone)
+    links = tuple(link for link in scenario.links if link.consumer not in gone and link.producer not in gone)
+    names = ", ".join(f"{name} ({kind})" for name, kind in danger.items())
+    told = [f"{len(gone)} requests are left out because they need a confirmation or an answer of one that does: {names}"] if gone else []
+    return replace(scenario, steps=steps, links=links), told
