@@ -12,6 +12,8 @@ def start(*, verbose: bool) -> None:
     # An adapter that logs must not open loguru's own sink on stderr.
     os.environ["LOGURU_AUTOINIT"] = "0"
     if not verbose:
+        if "loguru" in sys.modules:  # a program that imported it before: its sinks are not ours to write to
+            sys.modules["loguru"].logger.remove()
         return
     from loguru import logger
 
