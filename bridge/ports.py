@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from bridge.model.evidence import Scalar
 from bridge.model.exchange import Request, Response
-from bridge.model.filing import Attachment, Category, Check, FieldInfo, IssueDraft, IssueRef, IssueState, JsonValue, RemoteLink
+from bridge.model.filing import Attachment, Category, Check, FieldInfo, IssueDraft, IssueRef, IssueState, IssueText, JsonValue, RemoteLink
 from bridge.model.ticket import Comment, Ticket
 from bridge.model.window import Window
 
@@ -272,6 +272,10 @@ class IssueTracker(Protocol):
 
     def similar(self, project: str, labels: Sequence[str], words: str, *, limit: int = 10) -> Sequence[IssueState]:
         """Return issues with one of the labels, or with these words in the summary, newest first. Search lags."""
+        ...
+
+    def texts(self, project: str, labels: Sequence[str], words: Sequence[str], *, limit: int = 100) -> Sequence[IssueText]:
+        """Return issues that have one of the labels or one of the words in their texts, newest first. Search lags."""
         ...
 
     def comments(self, issue: IssueRef) -> Sequence[Comment]:

@@ -95,6 +95,18 @@ class IssueState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IssueText:
+    """An issue's own words, for comparing."""
+
+    ref: IssueRef
+    title: str
+    body: str
+    """As plain text or in the tracker's markup."""
+    labels: tuple[str, ...]
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FieldInfo:
     """A field of the tracker's create screen."""
 

@@ -20,7 +20,7 @@ from bridge.adapters.trackers.jira_fields import FieldMeta, shaped
 from bridge.adapters.trackers.jira_text import parsed
 from bridge.adapters.transport import checked_url
 from bridge.errors import BridgeError, InputError, NotFoundError, RefusedError
-from bridge.model.filing import Attachment, Category, Check, FieldInfo, IssueDraft, IssueRef, IssueState, JsonValue, RemoteLink
+from bridge.model.filing import Attachment, Category, Check, FieldInfo, IssueDraft, IssueRef, IssueState, IssueText, JsonValue, RemoteLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -137,6 +137,15 @@ class Jira:
             return ()
         jql = f"project = {_quoted(project)} AND ({' OR '.join(parts)}) ORDER BY key DESC"
         return [life.state(self._client, row) for row in self._search(jql, ",".join(life.FIELDS), limit)]
+
+    def texts(self, project: str, labels: Sequence[str], words: Sequence[str], *, limit: int = 100) -> Sequence[IssueText]:
+        """Return issues with one of the labels or one of the words, newest first; of a word only letters and digits are asked for."""
+        parts = [f"labels in ({', '.join(map(_quoted, labels))})"] if labels else []
+        parts += [f"text ~ {_quoted(word)}" for word in dict.fromkeys(words) if word.isalnum()]
+        if not parts:
+            return ()
+        rows = self._search(f"project = {_quoted(project)} AND ({' OR '.join(parts)}) ORDER BY created DESC", ",".join(life.TEXTS), limit)
+        return [life.text(self._client, row) for row in rows]
 
     def comments(self, issue: IssueRef) -> Sequence[Comment]:
         """Return all comments as text, oldest first."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.adapters.trackers.jira_text import document, plain
 from bridge.errors import ChangedMeanwhileError, NotFoundError, RefusedError
-from bridge.model.filing import Category, FixVersion, IssueRef, IssueState
+from bridge.model.filing import Category, FixVersion, IssueRef, IssueState, IssueText
 from bridge.model.ticket import Comment
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 BULK = 100
 FIELDS = ("summary", "status", "resolution", "resolutiondate", "fixVersions", "labels", "updated", "duedate", "issuelinks")
+TEXTS = ("summary", "description", "labels", "created")
 DUPLICATE = "duplicate"
 _STEPS = 4
 """How many transitions may lie between an issue and the wanted kind of status."""
@@ -57,6 +58,18 @@ def _singly(client: JiraClient, names: Sequence[str], fields: Sequence[str]) -> 
         except NotFoundError:
             continue
     return found
+
+
+def text(client: JiraClient, row: Mapping[str, Any]) -> IssueText:
+    """Return an issue's words; tolerant of missing fields."""
+    fields = row.get("fields") or {}
+    return IssueText(
+        ref=client.ref(row),
+        title=str(fields.get("summary") or ""),
+        body=plain(fields.get("description")),
+        labels=tuple(str(label) for label in fields.get("labels") or ()),
+        created_at=_moment(fields.get("created")),
+    )
 
 
 def state(client: JiraClient, row: Mapping[str, Any]) -> IssueState:

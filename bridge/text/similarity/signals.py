@@ -7,7 +7,8 @@ import re
 from typing import Final
 
 _FINGERPRINT: Final = re.compile(r"\bbridge-[0-9a-f]{20}\b")
-_TEMPLATE: Final = re.compile(r"(?i)\btemplate[ :=`\[(]{1,4}([0-9a-f]{12})\b")
+_TEMPLATE: Final = re.compile(r"(?i)\btemplate[ :=`\[(]{1,4}([0-9a-f]{12})\b|\b(bridge-tpl-[0-9a-f]{10})\b")
+"""As reports write it, and as the label that bridge puts on issues."""
 _ENDPOINT: Final = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE)\s+(?:https?://[^\s/\"]+)?(/[\w./{}:\-]{2,120})[^\n]{0,40}?\b([45][0-9]{2})\b")
 _JVM: Final = re.compile(r"^\s*(?:\|)?\s*at\s+(?:[\w.\-]+/{1,2})?([\w.$]+\.[\w$<>]+)\(", re.MULTILINE)
 _PYTHON: Final = re.compile(r'^\s*File "[^"\n]*?([^"/\\\n]+)", line \d+, in (\S+)', re.MULTILINE)
@@ -35,8 +36,8 @@ def signals(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     if "bridge-" in text:
         found.update({f"fingerprint:{mark}": mark for mark in _FINGERPRINT.findall(text)})
-    if "emplate" in text:
-        found.update({f"template:{mark}": mark for mark in _TEMPLATE.findall(text)})
+    if "emplate" in text or "bridge-tpl" in text:
+        found.update({f"template:{mark}": mark for pair in _TEMPLATE.findall(text) for mark in pair if mark})
     for method, path, status in _ENDPOINT.findall(text):
         plain = re.sub(r"/[0-9a-f\-]*[0-9][0-9a-f\-]*(?=/|$)", "/{id}", path)
         found[f"endpoint:{method} {plain} {status}"] = f"{method} {plain} {status}"
