@@ -13,7 +13,8 @@ import pytest
 
 from tests.road.kit import Result, Workspace
 
-GOLDEN = Path(__file__).resolve().parent.parent / "cases" / "cli"
+ROOT = Path(__file__).resolve().parent.parent.parent
+GOLDEN = ROOT / "tests" / "cases" / "cli"
 
 RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     "doctor": (("doctor",),),
@@ -53,7 +54,7 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 def made_equal(workspace: Workspace, text: str) -> str:
     """Replace what differs from run to run, and nothing else."""
-    text = text.replace(str(workspace.folder), "<workspace>").replace(workspace.sandbox.url, "<sandbox>")
+    text = text.replace(str(ROOT), "<bridge>").replace(str(workspace.folder), "<workspace>").replace(workspace.sandbox.url, "<sandbox>")
     text = text.replace(workspace.sandbox.url.removeprefix("http://"), "<sandbox>")
     text = re.sub(r" +\d+\.\d s\b", " <n> s", text)
     now = r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?"
