@@ -3,12 +3,117 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from bridge.errors import InputError
+from bridge.cli import log_questions, output
+from bridge.errors import ExitCode, InputError
+
+if TYPE_CHECKING:
+    from bridge.analysis.compare import Comparison
+
+_HINT = "bridge logs compare --before FILE... --after FILE...   or: bridge logs compare FILE... --before TIME..TIME --after TIME..TIME"
+_EVER = 1 << 62
+_GROUPS = (
+    output.Column(name="group", title="points to", flexible=True),
+    output.Column(name="first", title="broke first in", right=True),
+    output.Column(name="findings", title="findings", right=True),
+    output.Column(name="q_value", title="q", right=True),
+)
+_FINDINGS = (
+    output.Column(name="kind", title="what"),
+    output.Column(name="now", title="now", right=True),
+    output.Column(name="before", title="before", right=True),
+    output.Column(name="q_value", title="q", right=True),
+    output.Column(name="statement", title="finding", flexible=True),
+)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare two sets of logs."""
+    """Compare two sets of events and print what is different, the likeliest cause first."""
+    from bridge.analysis.compare import compare
+
     if not args.before or not args.after:
-        raise InputError("which logs are compared?", hint="bridge logs compare --before FILE... --after FILE...")
-    raise InputError("compare is not there yet")
+        raise InputError("which logs are compared?", hint=_HINT)
+    before, problems = _events(args, "before")
+    after, more = _events(args, "after")
+    found = compare(before, after, by=args.by)
+    for problem in dict.fromkeys([*problems, *more]):
+        output.narrate(f"  ! {output.safe(problem)}")
+    if args.output != "text":
+        output.data(args, found, records="findings")
+        return ExitCode.DONE
+    _show(found)
+    return ExitCode.DONE
+
+
+def _events(args: argparse.Namespace, side: str) -> tuple[Any, list[str]]:
+    """Return the events of one side: files and stretches of time as they were given."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from bridge.logs.selection import read_all
+
+    given: Sequence[str] = getattr(args, side)
+    windows = [window for window in map(_window, given) if window is not None]
+    names = [name for name in given if _window(name) is None] or list(args.files)
+    if not names and not args.source:
+        raise InputError(f"which files are --{side}?", hint=_HINT)
+    files, missing = log_questions.files(argparse.Namespace(**{**vars(args), "files": names}))
+    result = read_all(files)
+    table = result.table
+    if windows:
+        at = pc.cast(table["at"], pa.int64()).to_numpy()
+        table = table.filter(pa.array(np.any([(at >= start) & (at < end) for start, end in windows], axis=0)))
+    if not table.num_rows:
+        raise InputError(
+            f"--{side} holds no events", where=", ".join(names), hint="bridge logs formats explain FILE tells how a file is read"
+        )
+    counts = result.counts
+    if counts["rejected"]:
+        missing = [*missing, f"--{side}: {counts['rejected']:,} of {counts['lines']:,} lines are no events"]
+    return table, [*missing, *result.problems]
+
+
+def _window(text: str) -> tuple[int, int] | None:
+    """Return the ends of TIME..TIME in microseconds, either may be open; None: it is no stretch of time."""
+    from bridge.config.durations import moment
+    from bridge.logs.times import micros
+
+    first, dots, last = text.partition("..")
+    if not dots or not (first or last)[:4].isdigit():
+        return None
+    try:
+        return (micros(moment(first)) if first else -_EVER), (micros(moment(last)) if last else _EVER)
+    except (ValueError, InputError):
+        return None
+
+
+def _show(found: Comparison) -> None:
+    output.say(f"  {found.lines:,} lines in {found.units:,} {found.unit} now, {found.lines_before:,} in {found.units_before:,} before\n")
+    if not found.findings:
+        output.say(f"  nothing is different beyond chance: {found.tried:,} comparisons were tried")
+    else:
+        output.table(_GROUPS, [{**_plain(group), "q_value": f"{group.q_value:.1e}"} for group in found.groups[:10]])
+        output.say()
+        rows = [
+            {
+                "kind": item.kind,
+                "now": f"{item.count:g}/{item.total}",
+                "before": f"{item.count_before:g}/{item.total_before}",
+                "q_value": f"{item.q_value:.1e}",
+                "statement": item.statement,
+            }
+            for item in found.findings
+        ]
+        output.table(_FINDINGS, rows)
+    for note in found.not_compared:
+        output.narrate(f"  ! not compared: {output.safe(note)}")
+    output.say(
+        f"\n  by {output.safe(found.by)}; {found.tried:,} comparisons tried; templates by {found.algorithm}; all of it: --output json"
+    )
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}

@@ -1,0 +1,425 @@
+"""What is different now: two sets of log events, before and after, ranked by what broke first.
+
+Built on `novelty` (templates that are new or more frequent), `sequences` (the event that normally follows is missing,
+waits that grew) and `field_values`. Templates are mined from both sides together. Everything is tested over traces (over
+accounts or minutes where lines carry no trace), and corrected over all that was tried of its kind.
+
+Order: 1. what breaks first in its traces (`first`): an event that is missing, or an error that is new or more frequent,
+2. other events that are, and that come first (a different mix of requests looks the same), 3. what comes after something
+named before it, 4. waits and values that shifted, 5. what is gone or fewer: an error that goes away is no cause. Inside by
+p-value. A group (a service) is blamed for the event that is missing, or that is new, not for the one that waits for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bridge.analysis.field_values import position, shifts
+from bridge.analysis.log_tables import ERRORS, line, log_lines
+from bridge.analysis.novelty import novelties
+from bridge.analysis.sequences import Step, Traces, delays, following, steps
+from bridge.analysis.statistics import ALPHA, RATIO_FLOOR, corrected, matters, ratio_effect
+from bridge.logs.miner import ALGORITHM, mined
+from bridge.model.finding import Effect, LogLine, NovelTemplate
+
+Kind = Literal["missing", "new", "more", "latency", "value", "gone", "fewer"]
+_FEWEST = 3
+_LISTED = 20
+_EXEMPLARS = 3
+_ORDER: dict[str, int] = {"missing": 0, "new": 0, "more": 0, "latency": 3, "value": 3, "gone": 4, "fewer": 4}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One thing that is different now. Counts are of the comparison's unit; `group` is who it points to."""
+
+    kind: Kind
+    group: str
+    statement: str
+    """May hold log text: untrusted."""
+    template_id: str
+    template: str
+    follows: str | None = None
+    """missing, latency: the template that it normally comes directly after."""
+    follows_group: str | None = None
+    instead: str | None = None
+    """missing: the template that most often comes in its place; None: nothing comes."""
+    field: str | None = None
+    position: str | None = None
+    """Where in the code the event is written, when the logs say so."""
+    follows_position: str | None = None
+    instead_position: str | None = None
+    count: float
+    total: int
+    count_before: float
+    total_before: int
+    effect: Effect
+    p_value: float
+    q_value: float
+    first: int = 0
+    """Units in which nothing else of this list went wrong earlier."""
+    exemplars: tuple[LogLine, ...] = ()
+    exemplars_before: tuple[LogLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRank:
+    """A group and how much points to it, the most suspicious first."""
+
+    group: str
+    first: int
+    """Units that broke here first."""
+    findings: int
+    q_value: float
+    """Of its best finding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The answer, and what it was looked for in."""
+
+    by: str
+    unit: str
+    algorithm: str
+    groups: tuple[GroupRank, ...]
+    findings: tuple[Difference, ...]
+    lines: int
+    lines_before: int
+    units: int
+    units_before: int
+    tried: int
+    """Hypotheses of all kinds."""
+    not_compared: tuple[str, ...] = ()
+    """Groups that only one side holds, and questions that need traces where there are none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sides:
+    now: pa.Table
+    before: pa.Table
+    texts: dict[str, str]
+    kinds: list[tuple[str, str]]
+    """Code of what happened to (group, template id)."""
+    traces: Traces
+    traces_before: Traces
+    codes: Any
+    """Row-wise kind codes of `now`."""
+
+
+def compare(before: pa.Table, after: pa.Table, *, by: str = "service") -> Comparison:
+    """Compare events tables (at, level, service, message at least); `by` names a column, or a field of the attributes."""
+    sides = _sides(before, after, by)
+    found, tried, skipped = _templates(sides)
+    broken: list[tuple[Difference, Any]] = []
+    if len(sides.traces.trace) and len(sides.traces_before.trace):
+        broken, more = _missing(sides)
+        waits, more_waits = _waits(sides)
+        tried += more + more_waits
+        found += waits
+    else:
+        skipped = (*skipped, "sequences and waits: one side has no trace ids")
+    values, more_values = _values(sides)
+    ranked = _ranked(sides, [*found, *values], broken)
+    return Comparison(
+        by=by,
+        unit=_unit(sides),
+        algorithm=ALGORITHM,
+        groups=_groups(ranked),
+        findings=tuple(ranked[:_LISTED]),
+        lines=after.num_rows,
+        lines_before=before.num_rows,
+        units=len(np.unique(sides.traces.trace)),
+        units_before=len(np.unique(sides.traces_before.trace)),
+        tried=tried + more_values,
+        not_compared=skipped,
+    )
+
+
+def _sides(before: pa.Table, after: pa.Table, by: str) -> _Sides:
+    tables = []
+    for table in (before, after):
+        group = pc.fill_null(pc.cast(table[by], pa.string()), "") if by in table.column_names else _field(table, by)
+        place = table.column_names.index("service")
+        tables.append(table.set_column(place, "service", group))
+    messages = [message or "" for table in tables for message in table["message"].to_pylist()]
+    found = mined(messages)
+    ids = found.assigned()
+    lines = []
+    for table, own in zip(tables, (ids[: before.num_rows], ids[before.num_rows :]), strict=True):
+        known = table.drop_columns(["template_id"]) if "template_id" in table.column_names else table
+        lines.append(_ordered(known.append_column("template_id", pa.array(own, pa.string()))))
+    pairs = [list(zip(table["service"].to_pylist(), table["template_id"].to_pylist(), strict=True)) for table in lines]
+    kinds = sorted({*pairs[0], *pairs[1]})
+    code = {pair: number for number, pair in enumerate(kinds)}
+    codes = [np.array([code[pair] for pair in side], dtype=np.int64) for side in pairs]
+    return _Sides(
+        now=lines[1],
+        before=lines[0],
+        texts=dict(zip(found.ids, found.texts, strict=True)),
+        kinds=kinds,
+        traces=_traces(lines[1], codes[1]),
+        traces_before=_traces(lines[0], codes[0]),
+        codes=codes[1],
+    )
+
+
+def _field(table: pa.Table, name: str) -> pa.Array:
+    from bridge.analysis.field_values import attribute
+
+    texts = table["attributes"].to_pylist() if "attributes" in table.column_names else [None] * table.num_rows
+    return pa.array([attribute(text, name) for text in texts], pa.string())
+
+
+def _ordered(table: pa.Table) -> pa.Table:
+    """Return the columns of `log_lines` in time order, with the attributes."""
+    lines = log_lines([("logs", table.append_column("row", pa.array(range(table.num_rows), pa.int64())))])
+    keys = [("at", "ascending"), ("file", "ascending"), ("offset", "ascending"), ("message", "ascending")]
+    texts = table["attributes"] if "attributes" in table.column_names else pa.nulls(table.num_rows, pa.string())
+    sortable = (
+        table.select([])
+        if not table.num_rows
+        else pa.table(
+            {
+                "at": pc.cast(table["at"], pa.timestamp("us", tz="UTC")),
+                "file": table["file"] if "file" in table.column_names else pa.nulls(table.num_rows, pa.string()),
+                "offset": table["offset"] if "offset" in table.column_names else pa.nulls(table.num_rows, pa.int64()),
+                "message": pc.fill_null(table["message"], ""),
+            }
+        )
+    )
+    order = pc.sort_indices(sortable, sort_keys=keys) if table.num_rows else pa.array([], pa.uint64())
+    return lines.append_column("attributes", pc.cast(texts, pa.string()).take(order))
+
+
+def _traces(table: pa.Table, kind: Any) -> Traces:
+    known = pc.dictionary_encode(table["trace_id"]).combine_chunks()
+    trace = np.array([-1 if index is None else index for index in known.indices.to_pylist()], dtype=np.int64)
+    at = pc.cast(table["at"], pa.int64()).to_numpy()
+    rows = np.flatnonzero(trace >= 0)
+    order = rows[np.lexsort((rows, at[rows], trace[rows]))]
+    return Traces(trace=trace[order], at=at[order], kind=kind[order], row=order)
+
+
+def _unit(sides: _Sides) -> str:
+    for column, unit in (("trace_id", "traces"), ("account_id", "accounts")):
+        if all(2 * (table.num_rows - table[column].null_count) >= max(1, table.num_rows) for table in (sides.now, sides.before)):
+            return unit
+    return "minutes"
+
+
+def _templates(sides: _Sides) -> tuple[list[Difference], int, tuple[str, ...]]:
+    """Return templates that are new or more frequent, and those that are gone or fewer: the same test the other way round."""
+    up, down = novelties(sides.now, sides.before), novelties(sides.before, sides.now)
+    found = [_novel(sides, item, "new" if not item.traces_before else "more") for item in up.found]
+    found += [_novel(sides, item, "gone" if not item.traces_before else "fewer") for item in down.found]
+    skipped = tuple(f"group '{name}' has no lines before" for name in up.unseen_services)
+    skipped += tuple(f"group '{name}' has no lines now" for name in down.unseen_services)
+    return found, up.tried + down.tried, skipped
+
+
+def _novel(sides: _Sides, item: NovelTemplate, kind: Kind) -> Difference:
+    gone = kind in {"gone", "fewer"}
+    now, before = (item.traces, item.traces_total), (item.traces_before, item.traces_before_total)
+    if gone:
+        now, before = before, now
+    text = sides.texts[item.template_id]
+    words = {"new": "is new", "more": "comes more often", "gone": "does not come any more", "fewer": "comes less often"}[kind]
+    return Difference(
+        kind=kind,
+        group=item.service,
+        statement=f"{item.service}: '{text}' {words}: {now[0]} of {now[1]}, before {before[0]} of {before[1]}",
+        template_id=item.template_id,
+        template=text,
+        count=now[0],
+        total=now[1],
+        count_before=before[0],
+        total_before=before[1],
+        effect=item.ratio,
+        p_value=item.q_value,
+        q_value=item.q_value,
+        position=_position(sides.before if gone else sides.now, sides.kinds.index((item.service, item.template_id)), sides),
+        exemplars=() if gone else item.exemplars,
+        exemplars_before=item.exemplars if gone else (),
+    )
+
+
+def _missing(sides: _Sides) -> tuple[list[tuple[Difference, Any]], int]:
+    """Return broken steps, each with the places at which it broke; an error that does not follow any more is none."""
+    every = [step for step in steps(sides.traces, sides.traces_before, len(sides.kinds)) if not _is_error(sides, step.follower)]
+    q = corrected([step.p_value for step in every])
+    found = []
+    for step, value in zip(every, q.tolist(), strict=True):
+        counts = (step.missing, step.traces, step.missing_before, step.traces_before)
+        if value <= ALPHA and step.missing >= _FEWEST and bool(matters(*counts)):
+            found.append((_broken(sides, step, value), step.broken))
+    return found, len(every)
+
+
+def _broken(sides: _Sides, step: Step, q: float) -> Difference:
+    (from_group, from_id), (group, identity) = sides.kinds[step.first], sides.kinds[step.follower]
+    after = following(sides.traces, step.broken)
+    instead = Counter(sides.traces.kind[after[after >= 0]].tolist()).most_common(1)
+    text, before, other = sides.texts[identity], sides.texts[from_id], sides.texts[sides.kinds[instead[0][0]][1]] if instead else None
+    places = step.broken[:: max(1, len(step.broken) // _EXEMPLARS)][:_EXEMPLARS]
+    rows = [row for place, then in zip(places, following(sides.traces, places), strict=True) for row in _rows(sides.traces, place, then)]
+    normal = np.flatnonzero(sides.traces_before.kind == step.follower)[:_EXEMPLARS]
+    return Difference(
+        kind="missing",
+        group=group,
+        statement=f"{group}: '{text}' is missing after '{before}' ({from_group}): {step.missing} of {step.traces}, "
+        f"before {step.missing_before} of {step.traces_before}" + (f"; instead: '{other}'" if other else "; nothing comes instead"),
+        template_id=identity,
+        template=text,
+        follows=before,
+        follows_group=from_group,
+        instead=other,
+        position=_position(sides.before, step.follower, sides),
+        follows_position=_position(sides.now, step.first, sides),
+        instead_position=_position(sides.now, instead[0][0], sides) if instead else None,
+        count=step.missing,
+        total=step.traces,
+        count_before=step.missing_before,
+        total_before=step.traces_before,
+        effect=ratio_effect("ratio of shares of traces", step.missing, step.traces, step.missing_before, step.traces_before),
+        p_value=step.p_value,
+        q_value=q,
+        exemplars=tuple(line(sides.now, int(row)) for row in rows),
+        exemplars_before=tuple(line(sides.before, int(sides.traces_before.row[place])) for place in normal),
+    )
+
+
+def _position(table: pa.Table, kind: int, sides: _Sides) -> str | None:
+    """Return where in the code a kind of event is written, from the first event of it."""
+    group, identity = sides.kinds[kind]
+    places = pc.indices_nonzero(pc.and_(pc.equal(table["service"], group), pc.equal(table["template_id"], identity)))
+    return position(table["attributes"][places[0].as_py()].as_py()) if len(places) else None
+
+
+def _rows(side: Traces, place: int, then: int) -> list[int]:
+    return [int(side.row[place]), *([int(side.row[then])] if then >= 0 else [])]
+
+
+def _is_error(sides: _Sides, kind: int) -> bool:
+    """Tell whether a kind is an error, by its level where lines have one, else by the exceptions it names."""
+    place = np.flatnonzero(sides.traces_before.kind == kind)[:1]
+    level = sides.before["level"][int(sides.traces_before.row[place[0]])].as_py() if len(place) else ""
+    text = sides.texts[sides.kinds[kind][1]]
+    return level in ERRORS or "Exception" in text or "Traceback" in text or any(word in text.split() for word in ERRORS)
+
+
+def _waits(sides: _Sides) -> tuple[list[Difference], int]:
+    every = delays(sides.traces, sides.traces_before, len(sides.kinds))
+    found = []
+    for item, q in zip(every, corrected([item.p_value for item in every]).tolist(), strict=True):
+        ratio = item.median / max(item.median_before, 1.0)
+        if q > ALPHA or ratio < RATIO_FLOOR:
+            continue
+        (from_group, from_id), (group, identity) = sides.kinds[item.first], sides.kinds[item.follower]
+        text, before = sides.texts[identity], sides.texts[from_id]
+        found.append(
+            Difference(
+                kind="latency",
+                group=group,
+                statement=f"{group}: '{text}' comes {item.median / 1e3:.1f} ms after '{before}' ({from_group}), before {item.median_before / 1e3:.1f} ms (medians)",
+                template_id=identity,
+                template=text,
+                follows=before,
+                follows_group=from_group,
+                position=_position(sides.now, item.follower, sides),
+                follows_position=_position(sides.now, item.first, sides),
+                count=item.median,
+                total=item.traces,
+                count_before=item.median_before,
+                total_before=item.traces_before,
+                effect=Effect(name="ratio of medians", value=ratio),
+                p_value=item.p_value,
+                q_value=q,
+                exemplars=(line(sides.now, int(sides.traces.row[item.slowest])),),
+            )
+        )
+    return found, len(every)
+
+
+def _values(sides: _Sides) -> tuple[list[Difference], int]:
+    every = shifts(_fields(sides.now), _fields(sides.before))
+    found = []
+    for item, q in zip(every, corrected([item.p_value for item in every]).tolist(), strict=True):
+        if item.value is None:
+            ratio = item.now / item.before if item.before > 0 else None
+            effect, good = Effect(name="ratio of medians", value=ratio), ratio is not None and ratio >= RATIO_FLOOR
+            what = f"{item.field} has the median {item.now:g}, before {item.before:g}"
+        else:
+            counts = (int(item.now), item.units, int(item.before), item.units_before)
+            effect, good = ratio_effect("ratio of shares", *counts), bool(matters(*counts)) and item.now >= _FEWEST
+            what = f"{item.field} is '{item.value}' in {counts[0]} of {counts[1]}, before {counts[2]} of {counts[3]}"
+        if q <= ALPHA and good:
+            identity = sides.now["template_id"][item.row].as_py()
+            found.append(
+                Difference(
+                    kind="value",
+                    group=item.group,
+                    statement=f"{item.group}: {what}",
+                    template_id=identity,
+                    template=sides.texts[identity],
+                    field=item.field,
+                    count=item.now,
+                    total=item.units,
+                    count_before=item.before,
+                    total_before=item.units_before,
+                    effect=effect,
+                    p_value=item.p_value,
+                    q_value=q,
+                    exemplars=(line(sides.now, item.row),),
+                )
+            )
+    return found, len(every)
+
+
+def _fields(table: pa.Table) -> tuple[list[str], Any, list[str | None]]:
+    column = table["trace_id"] if 2 * table["trace_id"].null_count <= table.num_rows else table["account_id"]
+    known = pc.dictionary_encode(column).combine_chunks()
+    units = np.array([-1 if index is None else index for index in known.indices.to_pylist()], dtype=np.int64)
+    return table["service"].to_pylist(), units, table["attributes"].to_pylist()
+
+
+def _ranked(sides: _Sides, found: list[Difference], broken: list[tuple[Difference, Any]]) -> list[Difference]:
+    """Put in order; `first` counts the traces in which a finding is the earliest of all that are causes."""
+    causes: list[tuple[Difference, Any, int]] = [(item, places, 1) for item, places in broken]
+    code = {pair: number for number, pair in enumerate(sides.kinds)}
+    causes += [
+        (item, np.flatnonzero(sides.traces.kind == code[item.group, item.template_id]), 0) for item in found if _ORDER[item.kind] == 0
+    ]
+    earliest: dict[int, tuple[int, int]] = {}
+    touched: list[set[int]] = []
+    for number, (_, places, late) in enumerate(causes):
+        traces = sides.traces.trace[places].tolist()
+        touched.append(set(traces))
+        for trace, place in zip(traces, places.tolist(), strict=True):
+            # A missing event is missed after the event it follows: one half place later.
+            earliest[trace] = min(earliest.get(trace, (1 << 62, 0)), (2 * place + late, number))
+    firsts = Counter(number for _, number in earliest.values())
+    listed: list[tuple[int, float, Difference]] = []
+    for number, (item, _, _) in enumerate(causes):
+        leads = not touched[number] or 2 * firsts[number] >= len(touched[number])
+        sure = item.kind == "missing" or any(shown.level in ERRORS for shown in item.exemplars)
+        listed.append(((0 if sure else 1) if leads else 2, item.p_value, replace(item, first=firsts[number])))
+    listed += [(_ORDER[item.kind], item.p_value, item) for item in found if _ORDER[item.kind]]
+    return [item for _, _, item in sorted(listed, key=lambda entry: (entry[0], entry[1], -entry[2].first, entry[2].statement))]
+
+
+def _groups(ranked: list[Difference]) -> tuple[GroupRank, ...]:
+    """Rank the groups by their best finding that may be a cause; groups that only lost events are not suspects."""
+    groups: dict[str, list[Difference]] = {}
+    for item in ranked:
+        if _ORDER[item.kind] < _ORDER["gone"]:
+            groups.setdefault(item.group, []).append(item)
+    return tuple(
+        GroupRank(group=name, first=sum(item.first for item in items), findings=len(items), q_value=min(item.q_value for item in items))
+        for name, items in groups.items()
+    )
