@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,18 @@ def _configured(args: argparse.Namespace) -> tuple[tuple[SourceOptions, ...], Pa
             raise InputError(f"logs {name} is a {config.product}", where=config.where, hint="these questions read files")
         sources.extend(parse_sources(config.values, f"{config.where} logs.{name}"))
     return tuple(sources), workspace.root, f"logs {', '.join(names)}"
+
+
+def cache_folder() -> Path:
+    """Return where `ingest` keeps events: BRIDGE_CACHE, else XDG_CACHE_HOME or ~/.cache, /bridge/logs."""
+    named = os.environ.get("BRIDGE_CACHE")
+    home = os.environ.get("XDG_CACHE_HOME")
+    return Path(named) if named else (Path(home) if home else Path.home() / ".cache") / "bridge" / "logs"
+
+
+def cache(args: argparse.Namespace) -> Path | None:
+    """Return the folder of the cache; None where it is not to be used."""
+    return None if args.no_cache else cache_folder()
 
 
 def _spooled() -> Path:

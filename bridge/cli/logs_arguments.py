@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-ACTIONS = ("search", "count", "timeline")
+ACTIONS = ("search", "count", "timeline", "ingest")
 
 
 def question_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,6 @@ from bridge.logs.scan import FileReport, Scanner, Tally, scan_file, scanner_of
 from bridge.logs.store import Rejects, Rows
 
 _HEAD: Final = 256 * 1024
-_DAMAGE: Final = (EOFError, OSError, ValueError)
 _SPELLINGS: Final = (str.upper, str.lower, str.capitalize)
 _WORTH_SAMPLING: Final = 1_000_000
 """Bytes from which on a sample decides how levels are looked for; smaller files are decoded whole."""
@@ -63,12 +62,23 @@ class Answer:
         return [problem for report in self.reports for problem in report.problems]
 
 
-def ask(files: Sequence[LogFile], question: Question, take: Callable[[Event, str], bool] | None = None, limit: int | None = None) -> Answer:
+def ask(
+    files: Sequence[LogFile],
+    question: Question,
+    take: Callable[[Event, str], bool] | None = None,
+    limit: int | None = None,
+    cached: Path | None = None,
+) -> Answer:
     """Read the files and return what fits; `take` sees each fitting event and its file, and says whether to keep it.
 
-    With a `limit`, the first events in time order are kept, and never more than twice as many are held.
+    With a `limit`, the first events in time order are kept, and never more than twice as many are held. `cached` is the
+    folder of `bridge.logs.cache`: what it holds of unchanged files is asked instead, where that is faster.
     """
     answer = Answer()
+    if cached is not None and cached.is_dir() and not question.whole and not question.needs_attributes():
+        from bridge.logs.cached import answer_from
+
+        files = answer_from(files, question, cached, answer, lambda file: _keeper(file, question, answer, take, limit))
     for file in files:
         if question.services and file.options.service is not None and file.options.service not in question.services:
             continue
@@ -79,16 +89,7 @@ def ask(files: Sequence[LogFile], question: Question, take: Callable[[Event, str
 def _ask_file(
     file: LogFile, question: Question, answer: Answer, take: Callable[[Event, str], bool] | None, limit: int | None
 ) -> FileReport:
-    def keep(event: Event) -> bool:
-        if not question.fits(event):
-            return False
-        if take is not None:
-            return take(event, file.name)
-        if limit is not None and len(answer.rows.at) >= 2 * limit:
-            answer.rows.keep_first(limit)
-            answer.cut = True
-        return True
-
+    keep = _keeper(file, question, answer, take, limit)
     try:
         size = file.path.stat().st_size
     except OSError as error:
@@ -99,13 +100,31 @@ def _ask_file(
         marks = (len(answer.rows.at), len(answer.rows.files), len(answer.rejects.file))
         try:
             report = _search(file, size, question, answer, keep)
-        except _DAMAGE:
+        except reading.damage():
             report = None
             _forget(answer, marks)
         if report is not None:
             return report
     wanted = None if question.whole or (question.start is None and question.end is None) else [_window(question)]
     return scan_file(file.path, file.name, file.options, keep=keep, rows=answer.rows, rejects=answer.rejects, wanted=wanted)
+
+
+def _keeper(
+    file: LogFile, question: Question, answer: Answer, take: Callable[[Event, str], bool] | None, limit: int | None
+) -> Callable[[Event], bool]:
+    """Return what judges each event of a file."""
+
+    def keep(event: Event) -> bool:
+        if not question.fits(event):
+            return False
+        if take is not None:
+            return take(event, file.name)
+        if limit is not None and len(answer.rows.at) >= 2 * limit:
+            answer.rows.keep_first(limit)
+            answer.cut = True
+        return True
+
+    return keep
 
 
 def _window(question: Question) -> tuple[int, int]:

@@ -143,14 +143,14 @@ def _events_of(data: bytes, begin: int, position: int, form: Format, mapper: Map
         begin = end + 1
 
 
-def chunks(stream: IO[bytes], begin: int, end: int | None, form: Format) -> Iterator[tuple[int, bytearray, int]]:
+def chunks(stream: IO[bytes], begin: int, end: int | None, form: Format, size: int = CHUNK) -> Iterator[tuple[int, bytearray, int]]:
     """Yield (offset, buffer, length): whole events of the bytes [begin, end); the buffer is used again.
 
     A chunk ends before a line that begins an event, so that no event lies in two.
     """
     if begin:
         stream.seek(begin)
-    buffer = bytearray(CHUNK)
+    buffer = bytearray(size)
     filled, offset = 0, begin
     while True:
         room = len(buffer) - filled if end is None else min(len(buffer) - filled, end - offset - filled)
@@ -184,6 +184,11 @@ def _cut(buffer: bytearray, filled: int, form: Format) -> int:
             return start
         end = start
     return end
+
+
+def last_event(buffer: bytearray, length: int, form: Format) -> int:
+    """Return where the last event of a chunk begins; 0 when it holds one only."""
+    return _cut(buffer, length, form)
 
 
 def begins(form: Format, raw: bytes) -> bool:

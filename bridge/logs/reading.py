@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final, cast
@@ -37,7 +38,7 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[tuple[int, bytes]]:
                 try:
                     # Small reads: a damaged stream still gives what stands before the damage.
                     piece = stream.read1(_READ)  # type: ignore[attr-defined]  # all five kinds have it, IO does not
-                except _damage() as error:
+                except damage() as error:
                     failure = ReadError(f"ends early or is damaged: {_why(error)}")
                     break
                 if not piece:
@@ -59,12 +60,16 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[tuple[int, bytes]]:
         raise failure
 
 
-def _damage() -> tuple[type[Exception], ...]:
+def damage() -> tuple[type[Exception], ...]:
     """Return what a damaged stream raises."""
     import lzma
     import zlib
 
-    return EOFError, OSError, zlib.error, lzma.LZMAError
+    found: list[type[Exception]] = [EOFError, OSError, zlib.error, lzma.LZMAError]
+    for module, name in (("isal.isal_zlib", "error"), ("zstandard", "ZstdError")):
+        if module in sys.modules:
+            found.append(getattr(sys.modules[module], name))
+    return tuple(found)
 
 
 def opened(path: Path, *, fast: bool = False) -> IO[bytes]:

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         counting.add(event, file)
         return False
 
-    answer = ask(files, question, take)
+    answer = ask(files, question, take, cached=log_questions.cache(args))
     groups = counting.groups()
     rows = [_row(at, values, fields, count, counting.templates, every) for (at, values), count in groups]
     if args.output == "parquet":

@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("Parquet is no text for a terminal", hint="bridge logs search ... --output parquet > events.parquet")
     files, problems = log_questions.files(args)
     question = log_questions.question(args, attributes=args.output != "text")
-    answer = ask(files, question, limit=args.limit)
+    answer = ask(files, question, limit=args.limit, cached=log_questions.cache(args))
     numbers, truncated = log_questions.ordered(answer, args.limit)
     _print(args, answer, numbers, truncated=truncated, problems=[*problems, *answer.problems()])
     log_questions.account(args, answer, problems, len(numbers))

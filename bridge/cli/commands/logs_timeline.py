@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     if args.case:
         question, more = _of_case(args, question)
         marks += more
-    answer = ask(files, question, limit=args.limit)
+    answer = ask(files, question, limit=args.limit, cached=log_questions.cache(args))
     numbers, truncated = log_questions.ordered(answer, args.limit)
     events = _events(answer, numbers)
     entries = timeline.merge([*events, *_inside(marks, events, question)], duration(args.gap).total_seconds())
@@ -127,15 +127,14 @@ def _of_case(args: argparse.Namespace, question: Question) -> tuple[Question, li
     from bridge.cli import compose
     from bridge.errors import NotFoundError
     from bridge.logs.times import micros
-    from bridge.workflow.evidence_store import EvidenceStore
+    from bridge.workflow.personal import table_of
 
     with compose.context(args, lambda _event: None) as context:
         case = context.cases.load(args.case)
-        store = EvidenceStore(context.cases.folder(args.case))
         tables: dict[str, list[dict[str, Any]]] = {}
         for name in ("changes", "events"):
             try:
-                tables[name] = store.table(name)[1].to_pylist()
+                tables[name] = table_of(context, args.case, name)[1].to_pylist()
             except NotFoundError:
                 tables[name] = []  # an investigation without that evidence has nothing to mark
     accounts = question.accounts or frozenset(ticket.account_id for ticket in case.tickets if ticket.account_id)
