@@ -17,6 +17,10 @@ MAX_BYTES: Final = 100_000
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _NOT_CODE = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _TABLE = re.compile(r"\b(?:from|join)\s+([a-z_][a-z0-9_]*)\b(?!\s*[.(])", re.IGNORECASE)
+_PERSONAL = re.compile(r"^[ \t]*--[ \t]*personal[ \t]*:(?P<columns>[^\n]*)$", re.IGNORECASE | re.MULTILINE)
+_COLUMN = re.compile(r"[A-Za-z_]\w{0,62}")
+NEVER_PERSONAL: Final = frozenset({"account_id", "at", "failed", "worked", "arr", "seats"})
+"""Columns that findings are counted, joined and summed by: a mask there would change them."""
 _WITH_PART = re.compile(r"\b([a-z_][a-z0-9_]*)\s+as\s*\(", re.IGNORECASE)
 
 
@@ -47,9 +51,42 @@ def load(folder: Path) -> dict[str, str]:
             )
             for name, line in placeholders(texts[path.stem]).items()
         )
+        _, wrong = tagged(texts[path.stem], shown)
+        found.extend(wrong)
     if found:
         raise failure(f"{folder.name}/", found)
     return texts
+
+
+def personal(views: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return the columns that each view tags as personal data, by view; views without tags are left out.
+
+    A tag is a line `-- personal: name, email` anywhere in the view's file.
+    """
+    tags = {name: tagged(text, name)[0] for name, text in views.items()}
+    return {name: columns for name, columns in tags.items() if columns}
+
+
+def tagged(text: str, shown: str) -> tuple[tuple[str, ...], list[Problem]]:
+    """Return the tagged columns of a view's text, and what is wrong with the tags; `shown` is the file for messages."""
+    columns: dict[str, None] = {}
+    wrong: list[Problem] = []
+    for match in _PERSONAL.finditer(text):
+        where = f"{shown}:{text.count(chr(10), 0, match.start()) + 1}"
+        for column in (part.strip().strip('"') for part in match["columns"].split(",")):
+            if not _COLUMN.fullmatch(column):
+                hint = "column names with commas between them: -- personal: name, email"
+                wrong.append(Problem(message=f"'{column}' is not a column's name", where=where, hint=hint))
+            elif column.lower() in NEVER_PERSONAL:
+                hint = "let the view give an id that means nothing outside, and tag what tells who it is"
+                wrong.append(
+                    Problem(
+                        message=f"'{column}' can't be tagged as personal: everything is counted or joined by it", where=where, hint=hint
+                    )
+                )
+            else:
+                columns[column.lower()] = None
+    return tuple(columns), wrong
 
 
 def require(names: Iterable[str], views: Mapping[str, str], folder: Path) -> None:

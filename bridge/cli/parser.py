@@ -253,6 +253,7 @@ def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to
     show.add_argument("case", metavar="CASE")
     show.add_argument("--evidence", metavar="NAME", help="the rows of one table (its name, or E1)")
     show.add_argument("--limit", type=int, default=20, metavar="N", help="at most N rows (default 20)")
+    show.add_argument("--show-personal", action="store_true", help="columns tagged as personal data too; audit.jsonl says who asked")
 
     add("doctor", "check every connection: reachable, permissions, what is missing, what to do")
 

@@ -25,7 +25,7 @@ from bridge.model.investigation import Evidence, Investigation, LogEvidence, Sql
 from bridge.model.window import Window
 from bridge.ports import Limits, LogRequest, LogResult, Span
 from bridge.sql.parameters import Value
-from bridge.workflow import joined
+from bridge.workflow import joined, personal
 from bridge.workflow.codec import iso
 from bridge.workflow.context import Context
 from bridge.workflow.events import StepDone, StepStarted, Warned
@@ -43,6 +43,7 @@ class Collected:
     """All tables of an investigation, by their names in it."""
 
     tables: Mapping[str, pa.Table]
+    """As findings may see them: personal values masked, personal attributes left out. The files hold the rows as they came."""
     provenances: tuple[Provenance, ...]
     problems: tuple[str, ...]
 
@@ -84,7 +85,9 @@ def collect(context: Context, case: Case, investigation: Investigation, values: 
             )
         )
     ordered = tuple(provenances[spec.name] for spec in investigation.evidence)
-    return Collected(tables=tables, provenances=ordered, problems=tuple(problems))
+    return Collected(
+        tables=personal.for_findings(tables, investigation, ordered, context.views), provenances=ordered, problems=tuple(problems)
+    )
 
 
 def _turn(spec: Evidence) -> int:

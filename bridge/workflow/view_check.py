@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from bridge.catalog.standard_views import VIEWS, missing_columns, missing_view, quoted
-from bridge.catalog.views import read_by
+from bridge.catalog.views import personal, read_by
 from bridge.errors import BridgeError, NotFoundError, Problem
 from bridge.model.investigation import SqlEvidence
 from bridge.ports import Limits
@@ -78,7 +78,7 @@ def _state(context: Context, name: str, database: str, users: tuple[str, ...]) -
     except BridgeError as error:
         problem = Problem(message=error.message, where=error.where or f"views/{name}.sql", hint=error.hint)
         return ViewState(name=name, state="fails", database=database, needed_by=users, columns=(), problems=(problem,))
-    problems = (*missing_columns(name, sample.column_names), *_wrong_types(name, sample))
+    problems = (*missing_columns(name, sample.column_names), *_wrong_types(name, sample), *_wrong_tags(context, name, sample))
     return ViewState(
         name=name,
         state="lacks" if problems else "well",
@@ -120,6 +120,20 @@ def _wrong_types(name: str, table: pa.Table) -> tuple[Problem, ...]:
             )
         )
     return tuple(found)
+
+
+def _wrong_tags(context: Context, name: str, table: pa.Table) -> tuple[Problem, ...]:
+    """A tag on a column that is not there protects nothing."""
+    have = {column.lower() for column in table.column_names}
+    return tuple(
+        Problem(
+            message=f"{name} tags '{column}' as personal data and has no such column",
+            where=f"views/{name}.sql",
+            hint=f"columns: {', '.join(table.column_names)}",
+        )
+        for column in personal(context.views).get(name, ())
+        if column not in have
+    )
 
 
 def _fits(column: Column, table: pa.Table) -> bool:

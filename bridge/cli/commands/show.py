@@ -75,10 +75,10 @@ def _print(seen: Overview) -> None:
 
 
 def _rows(args: argparse.Namespace, context: Context) -> int:
-    from bridge.workflow.evidence_store import EvidenceStore
+    from bridge.workflow.personal import table_of
 
     context.cases.load(args.case)
-    provenance, table = EvidenceStore(context.cases.folder(args.case)).table(args.evidence)
+    provenance, table, hidden = table_of(context, args.case, args.evidence, show_personal=args.show_personal)
     shown = table.slice(0, args.limit).to_pylist()
     if args.output != "text":
         output.data(args, {"provenance": provenance, "rows": shown}, records="rows")
@@ -86,6 +86,8 @@ def _rows(args: argparse.Namespace, context: Context) -> int:
     columns = [output.Column(name=name, title=name, flexible=True) for name in table.column_names]
     output.table(columns, shown)
     output.say(f"\n  {len(shown)} of {table.num_rows:,} rows   {provenance.id} {provenance.name}   sha256 {provenance.digest}")
+    if hidden:
+        output.say(f"  personal data masked in {', '.join(map(output.safe, hidden))}; as it is, and noted in audit.jsonl: --show-personal")
     output.say(
         f"  {provenance.product} {output.safe(provenance.source)}, {provenance.started_at:%Y-%m-%d %H:%M:%S} UTC, {provenance.took_seconds} s"
     )
