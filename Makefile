@@ -9,7 +9,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: help demo real test check lint types imports wheel readme docs bench eval-logs eval-redact eval-similar lock clean
+.PHONY: help demo real test check lint types imports wheel readme docs bench bench-templates eval-logs eval-trainticket eval-redact eval-similar lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,12 @@ bench: $(VENV)/.dev ## start-up benchmark
 
 eval-logs: $(VENV)/.dev ## template mining on LogHub (needs ../shared)
 	@$(BIN)/python -m tests.eval.logs
+
+bench-templates: $(VENV)/.dev ## template mining against drain3 (needs ../shared; peers: BRIDGE_PEERS=python)
+	@$(BIN)/python -m tests.bench.templates 1024
+
+eval-trainticket: $(VENV)/.dev ## from a real system's logs to the service at fault (needs ../shared)
+	@$(BIN)/python -m tests.eval.trainticket
 
 eval-redact: $(VENV)/.dev ## redaction against labelled texts and real logs (needs ../shared; peers: BRIDGE_PEERS=python)
 	@$(BIN)/python -m tests.eval.redact
