@@ -9,7 +9,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: help demo real test check lint types imports wheel readme docs bench bench-templates eval-logs eval-trainticket eval-redact eval-similar lock clean
+.PHONY: help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates eval-logs eval-trainticket eval-redact eval-similar lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,18 @@ real: $(VENV)/.postgres ## the same on the logs of a real system (needs ../share
 
 test: $(VENV)/.dev ## all tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+faults: $(VENV)/.dev ## filing under every pair of faults, and killed at every point (a minute)
+	@BRIDGE_SCHEDULE_STRIDE=1 $(BIN)/python -m pytest -q -rP -p no:randomly tests/filing/test_schedules.py
+	@BRIDGE_KILL_STRIDE=1 $(BIN)/python -m pytest -q -rP tests/filing/test_processes.py
+
+faults-long: $(VENV)/.dev ## three faults sampled, 1,000 lives of a case, every fault on every operation (many minutes)
+	@BRIDGE_TRIPLES=20000 BRIDGE_LIFE_RUNS=1000 $(BIN)/python -m pytest -q -rP tests/filing/test_schedules.py tests/filing/test_life.py -k "three or Life"
+	@BRIDGE_FAULT_TABLE=1 $(BIN)/python -m pytest -q -rP tests/adapters/test_fault_table.py
+	@BRIDGE_PACE=1 $(BIN)/python -m pytest -q -rP tests/filing/test_pace.py
+
+contracts: $(VENV)/.dev ## every request that leaves, against the published specifications (needs ../shared/contracts)
+	@BRIDGE_CONTRACTS=1 $(BIN)/python -m pytest -q -rPs tests/filing/test_contracts.py tests/sandbox/test_contracts.py
 
 check: lint types imports ## style, types, import contracts, lock files
 

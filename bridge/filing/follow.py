@@ -15,6 +15,7 @@ from bridge.errors import BridgeError, RetryLaterError
 from bridge.filing import memory
 from bridge.filing.duplicates import close_duplicates, settle_on_the_oldest
 from bridge.filing.link import link_tickets, own_note, say_once, tell_tickets
+from bridge.filing.plan import digest
 from bridge.filing.run import Undone
 from bridge.filing.words import Occasion, language, note, occasion
 
@@ -207,7 +208,7 @@ def _tell(
     if question:
         notices.append(f"{state.ref.key} needs information: {question}")
     text = note(state.ref.key, state.status, said, question=question)
-    marker = f"[{run.filing.marker} {said.cycle}-{said.slug}]"
+    marker = f"[{run.filing.marker} {said.slug} {digest(said.name)[:6]}]"
     found = run.tickets.many(wanted)
     told: list[str] = []
     outages = 0

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import requests
 
 
-TICKETS = 40
+TICKETS = 60
 """How many tickets the sandbox must have, from ZD-1001."""
 
 
@@ -67,15 +67,15 @@ class ShortClock(FakeClock):
     """Real enough for a ledger; waits cost nothing."""
 
 
-def plan_of(case: str, folder: Path, *, tickets: int = 2) -> FilingPlan:
-    """Make a plan whose marker and tickets follow from the case's number; 40 tickets are used in turn.
+def plan_of(case: str, folder: Path, *, tickets: int = 6) -> FilingPlan:
+    """Make a plan whose marker and tickets follow from the case's number; 60 tickets are used in turn.
 
     Cases in a row have tickets of their own: a note waits while its ticket was changed within the same second.
     """
     number = int(case.rpartition("-")[2])
     marker = f"bridge-{number:020x}"
     file = folder / "affected.csv"
-    ids = [1001 + ((number - 1) * 2 + item) % TICKETS for item in range(tickets)]
+    ids = [1001 + ((number - 1) * 6 + item) % TICKETS for item in range(tickets)]
     return FilingPlan(
         case_id=case,
         fingerprint=f"{number:020x}" + "0" * 44,

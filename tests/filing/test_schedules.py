@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
+import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, UnknownOutcomeError
 from bridge.filing.file import FilingResult
+from bridge.filing.follow import Followed
 from bridge.filing.plan import FilingPlan
+from bridge.model.filing import FixVersion
 from tests.filing.world import COMMIT_FAULTS, NOTE_FAULTS, READ_FAULTS, WRITE_FAULTS, KilledError, World, shown, small_plan
 
 FAULTS = {"read": READ_FAULTS, "write": WRITE_FAULTS, "note": NOTE_FAULTS, "commit": COMMIT_FAULTS}
-STRIDE = int(os.environ.get("BRIDGE_SCHEDULE_STRIDE", "7"))
+STRIDE = int(os.environ.get("BRIDGE_SCHEDULE_STRIDE", "13"))
 """One in this many pairs runs with every test run; BRIDGE_SCHEDULE_STRIDE=1 runs them all."""
+
+
+TRIPLES = int(os.environ.get("BRIDGE_TRIPLES", "20"))
+"""How many schedules of three faults are sampled; `make faults-long` takes 20,000."""
 
 
 def play(folder: Path, plan: FilingPlan, schedule: dict[int, str], *, guarded: bool) -> World:
@@ -100,6 +108,84 @@ def test_pairs_of_faults(tmp_path: Path) -> None:
             count += 1
     print(f"\n{count} pairs of faults")
     assert count > 7_000 // STRIDE
+
+
+def play_on(folder: Path, schedule: dict[int, str]) -> World:
+    """File, follow, link a further ticket, follow again; each command is given again until it has nothing left to do."""
+    world = World(folder=folder, schedule=schedule)
+    plan = small_plan(folder, files=0)
+    more = dataclasses.replace(small_plan(folder, tickets=2, files=0), facts=("2 accounts are affected.",))
+    more = dataclasses.replace(more, draft=dataclasses.replace(more.draft, fields={"customfield_10101": 2}))
+
+    def again(command: Callable[[], FilingResult | Followed]) -> None:
+        for _ in range(9):
+            try:
+                if not command().undone and len(world.late) == 0:
+                    return
+            except UnknownOutcomeError as error:
+                if "--recreate" in error.hint and not world.late:
+                    world.run(plan, recreate=True)
+            except (BridgeError, KilledError):
+                pass  # the next time goes on
+            world.clock.sleep(90)
+            world.land()
+
+    again(lambda: world.run(plan))
+    issue = world.issues[0]
+    issue.category, issue.status = "indeterminate", "In Progress"
+    again(lambda: world.follow(plan))
+    again(lambda: world.run(more))
+    again(lambda: world.run(more, recreate=True))
+    issue.category, issue.resolution, issue.versions = "done", "Done", (FixVersion(name="1.1", released=True),)
+    again(lambda: world.follow(more))
+    points = len(world.points)
+    world.clock.sleep(1000)
+    world.land()
+    assert len(world.issues) == 1, schedule
+    notes = [(ticket.id, [comment.body.splitlines()[0] for comment in ticket.comments]) for ticket in world.tickets.values()]
+    released = "REP-1 is fixed, and 1.1 is released: the customer can be told."
+    key = issue.ref.key
+    lines = [f"Filed as {key}: {issue.ref.url}", f"{key} is being worked on (In Progress).", released.replace("REP-1", key)]
+    assert sorted(notes) == [("ZD-1", lines), ("ZD-2", [lines[0], lines[2]])], schedule
+    assert [comment.body.splitlines()[0] for comment in issue.comments] == ["2 ticket(s) report this: ZD-1, ZD-2"], schedule
+    assert issue.fields == {"customfield_10101": 2}, schedule
+    assert not any(comment.public for ticket in world.tickets.values() for comment in ticket.comments), schedule
+    sent = world.sent
+    world.run(more)
+    world.follow(more)
+    assert world.sent == sent, schedule
+    world.points = world.points[:points]
+    world.end()
+    return world
+
+
+def test_every_single_fault_of_the_whole_life(tmp_path: Path) -> None:
+    clean = play_on(tmp_path, {})
+    count = 0
+    for point, fault in singles(clean):
+        play_on(tmp_path, {point: fault})
+        count += 1
+    print(f"\n{count} single faults of filing, following and adding")
+    assert count > 300
+
+
+def test_three_faults_sampled(tmp_path: Path) -> None:
+    plan = small_plan(tmp_path)
+    clean = play(tmp_path, plan, {}, guarded=True)
+    chance = random.Random(6)
+    count = 0
+    for _ in range(TRIPLES):
+        schedule: dict[int, str] = {}
+        world, point = clean, -1
+        for _ in range(3):
+            later = [(at, fault) for at, fault in singles(world) if at > point]
+            if not later:
+                break
+            point, fault = chance.choice(later)
+            schedule = {**schedule, point: fault}
+            world = play(tmp_path, plan, schedule, guarded=True)
+        count += 1
+    print(f"\n{count} schedules of three faults")
 
 
 def test_a_killed_process_is_not_caught() -> None:

@@ -28,7 +28,19 @@ from bridge.filing.plan import FilingPlan, TicketPlan
 from bridge.filing.run import Run
 from bridge.filing.settings import FilingSettings
 from bridge.filing.store import connect
-from bridge.model.filing import Attachment, Category, Check, FieldInfo, FixVersion, IssueDraft, IssueRef, IssueState, IssueText, JsonValue, RemoteLink
+from bridge.model.filing import (
+    Attachment,
+    Category,
+    Check,
+    FieldInfo,
+    FixVersion,
+    IssueDraft,
+    IssueRef,
+    IssueState,
+    IssueText,
+    JsonValue,
+    RemoteLink,
+)
 from bridge.model.ticket import Comment, Ticket
 
 if TYPE_CHECKING:

@@ -362,7 +362,7 @@ class Zendesk:
     def _search(self, query: str, *, limit: int) -> list[Json]:
         rows: list[Json] = []
         for number in range(1, SEARCH_LIMIT // PAGE + 1):
-            wanted = {"query": query, "sort_by": "created_at", "sort_order": "desc", "page": number, "per_page": PAGE}
+            wanted = {"query": query, "sort_by": "created_at", "sort_order": "desc", "page": number}
             body = self._call("GET", "search", "read", wanted)
             rows += [row for row in body.get("results") or [] if row.get("result_type", "ticket") == "ticket"]
             if len(rows) >= limit or not body.get("next_page"):
