@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import socket
 import struct
@@ -19,6 +20,7 @@ from bridge.sandbox import control, journal
 from bridge.sandbox.calls import Call, Personality, Product, RefusalError, Route, answer
 from bridge.sandbox.faults import Fault, FaultList
 from bridge.sandbox.jira.product import product as jira
+from bridge.sandbox.limits import Limits
 from bridge.sandbox.pages import views
 from bridge.sandbox.product.product import product as reporting
 from bridge.sandbox.state import State
@@ -52,6 +54,7 @@ class App:
     tracker_token: str
     desk_token: str
     faults: FaultList = field(default_factory=FaultList)
+    limits: Limits = field(default_factory=Limits)
     stopping: threading.Event = field(default_factory=threading.Event)
     served: tuple[_Served, ...] = ()
 
@@ -79,7 +82,7 @@ class App:
             if request.path.startswith(f"{served.product.prefix}/") and _is_api(request.path):
                 return self._product(served, request, body, environ)
         if request.path.startswith("/_control/"):
-            return control.answer_control(request, state=self.state, faults=self.faults)
+            return control.answer_control(request, state=self.state, faults=self.faults, limits=self.limits)
         return views.answer_page(request, state=self.state, personality=self.personality)
 
     def _product(self, served: _Served, request: Request, body: bytes, environ: Environ) -> Response:
@@ -88,9 +91,14 @@ class App:
         writes = request.method not in {"GET", "HEAD", "OPTIONS"} and not (route is not None and route.reads)
         status: int | None = None
         try:
-            response = self._with_fault(
-                fault, lambda: self._handle(served.product, request, route, args, refused), environ=environ, product=served.product
-            )
+            wait, reason = self.limits.wait(request.path) if writes and fault is None else (0.0, "")
+            if wait > 0:
+                limit = Fault(kind="status", status=429, retry_after=str(math.ceil(wait)), headers={"RateLimit-Reason": reason})
+                response = _status(limit, served.product)
+            else:
+                response = self._with_fault(
+                    fault, lambda: self._handle(served.product, request, route, args, refused), environ=environ, product=served.product
+                )
             status = response.status_code
             return response
         finally:

@@ -13,6 +13,7 @@ from bridge.sandbox import faults as fault_list
 from bridge.sandbox import journal
 from bridge.sandbox.calls import answer
 from bridge.sandbox.jira import records
+from bridge.sandbox.limits import Limits
 from bridge.sandbox.product.product import set_fixed
 from bridge.sandbox.state import State
 
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
 
-def answer_control(request: Request, *, state: State, faults: fault_list.FaultList) -> Response:
+def answer_control(request: Request, *, state: State, faults: fault_list.FaultList, limits: Limits) -> Response:
     """Answer a request under /_control; 400 says what is wrong with it."""
     name = request.path.removeprefix("/_control/").strip("/")
     handlers: dict[str, Callable[[], Any]] = {
         "faults": lambda: _faults(request, faults),
+        "limits": lambda: _limits(request, limits),
         "lag": lambda: _lag(request, state),
         "journal": lambda: _journal(request, state),
         "issues": lambda: _issues(request, state),
@@ -57,6 +59,21 @@ def _faults(request: Request, faults: fault_list.FaultList) -> Any:
         body = _body(request)
         faults.add(*fault_list.from_json(body if isinstance(body, list) else [body]))
     return {"faults": msgspec.to_builtins(faults.pending())}
+
+
+def _limits(request: Request, limits: Limits) -> Any:
+    """GET, or POST {"issue_writes": n, "desk_writes": n, "seconds": s}: how many writes pass before a 429; 0: no limit."""
+    if request.method == "POST":
+        body = _body(request)
+        given = body if isinstance(body, dict) else {}
+        if set(given) - {"issue_writes", "desk_writes", "seconds"} or not all(isinstance(item, int | float) for item in given.values()):
+            raise InputError("send numbers: issue_writes, desk_writes, seconds")
+        limits.order(
+            issue_writes=int(given.get("issue_writes", 0)),
+            desk_writes=int(given.get("desk_writes", 0)),
+            seconds=float(given.get("seconds", 1)),
+        )
+    return {"issue_writes": limits.issue_writes, "desk_writes": limits.desk_writes, "seconds": limits.seconds}
 
 
 def _lag(request: Request, state: State) -> Any:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from bridge.adapters.tickets.zendesk import Zendesk
 from bridge.adapters.trackers.jira import Jira
 from bridge.errors import BridgeError, RetryLaterError, UnknownOutcomeError
@@ -24,6 +26,7 @@ from bridge.sandbox.faults import Fault
 from bridge.sandbox.server import RunningSandbox
 from tests.adapters import running
 
+pytestmark = pytest.mark.timeout(1800)  # for the long targets; a default run takes seconds
 EVERYTHING = os.environ.get("BRIDGE_FAULT_TABLE") == "1"
 LONGEST = 12.0
 """Seconds that any cell may take: patience 3, time limit 1, and a loaded machine."""

@@ -75,7 +75,7 @@ def plan_of(case: str, folder: Path, *, tickets: int = 6) -> FilingPlan:
     number = int(case.rpartition("-")[2])
     marker = f"bridge-{number:020x}"
     file = folder / "affected.csv"
-    ids = [1001 + ((number - 1) * 6 + item) % TICKETS for item in range(tickets)]
+    ids = [1001 + ((number - 1) * 6 + item) % max(TICKETS, tickets) for item in range(tickets)]
     return FilingPlan(
         case_id=case,
         fingerprint=f"{number:020x}" + "0" * 44,

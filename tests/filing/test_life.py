@@ -17,6 +17,7 @@ from bridge.filing.plan import FilingPlan
 from bridge.model.filing import FixVersion
 from tests.filing.world import FakeTicket, KilledError, World, small_plan
 
+pytestmark = pytest.mark.timeout(1800)  # for the long targets; a default run takes seconds
 RUNS = int(os.environ.get("BRIDGE_LIFE_RUNS", "12"))
 """How many lives are played; `make faults-long` plays 1,000 and more."""
 STEPS = 50

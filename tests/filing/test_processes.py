@@ -18,6 +18,7 @@ from bridge.sandbox.server import RunningSandbox
 from tests.adapters import running
 from tests.filing.process import TICKETS, plan_of
 
+pytestmark = pytest.mark.timeout(1800)  # for the long targets; a default run takes seconds
 STRIDE = int(os.environ.get("BRIDGE_KILL_STRIDE", "29"))
 """One in this many points is killed in every test run; BRIDGE_KILL_STRIDE=1 kills at all of them."""
 

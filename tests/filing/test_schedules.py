@@ -19,6 +19,7 @@ from bridge.filing.plan import FilingPlan
 from bridge.model.filing import FixVersion
 from tests.filing.world import COMMIT_FAULTS, NOTE_FAULTS, READ_FAULTS, WRITE_FAULTS, KilledError, World, shown, small_plan
 
+pytestmark = pytest.mark.timeout(1800)  # for the long targets; a default run takes seconds
 FAULTS = {"read": READ_FAULTS, "write": WRITE_FAULTS, "note": NOTE_FAULTS, "commit": COMMIT_FAULTS}
 STRIDE = int(os.environ.get("BRIDGE_SCHEDULE_STRIDE", "13"))
 """One in this many pairs runs with every test run; BRIDGE_SCHEDULE_STRIDE=1 runs them all."""
