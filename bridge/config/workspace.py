@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bridge.config import secrets, validate, yaml_marks
 from bridge.config.durations import moment
+from bridge.config.privacy import PrivacyConfig
 from bridge.config.problems import failure
 from bridge.errors import InputError, NotFoundError, Problem
 
@@ -96,6 +97,7 @@ class Workspace:
     views: ViewsConfig
     limits: LimitsConfig
     filing: Mapping[str, Any]
+    privacy: PrivacyConfig
     reproduction: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     """bridge.yaml:line by dotted key (`tickets.url`), for every value that the file sets."""
@@ -156,6 +158,7 @@ class Workspace:
             listed[f"{config.label}.product"] = config.product
             listed.update(_flat(config.values, config.label))
         listed.update(_flat(self.filing, "filing"))
+        listed.update(_flat(self.privacy.values, "privacy"))
         return tuple(
             Setting(key=key, value=validate.show(value, tuple(key.split("."))), origin=self.origin(key))
             for key, value in sorted(listed.items())
@@ -248,6 +251,7 @@ def _workspace(document: Document, root: Path) -> Workspace:
         views=ViewsConfig(database=database, folder=root / views.get("folder", "views")),
         limits=LimitsConfig(rows=limits.get("rows", DEFAULT_ROWS), seconds=float(limits.get("seconds", DEFAULT_SECONDS))),
         filing=data.get("filing", {}),
+        privacy=PrivacyConfig(values=data.get("privacy", {}), root=root),
         reproduction=data.get("reproduction", {}),
         origins={".".join(map(str, path)): document.line(path) for path in document.marks if path},
     )

@@ -93,7 +93,7 @@ def plan(
 
     `summary` and `description` come from the report, in the tracker's markup; `site` is the help desk's host;
     `fingerprint` is the one the ledger already has for this case, if any; an `adf` description is fitted already; `redact` is applied to ticket
-    subjects, which are customers' words. NotFoundError lists all attachments that do not exist.
+    subjects, which are customers' words, and to names of accounts. NotFoundError lists all attachments that do not exist.
     """
     linked, left_out = _tickets(case, analysis)
     found = fingerprint or fingerprint_of(case, analysis, settings.project)
@@ -240,7 +240,7 @@ def _link(ticket: Ticket, site: str, settings: FilingSettings, redact: Callable[
         global_id=global_id,
         url=ticket.url,
         title=one_line(title, SUMMARY_LIMIT),
-        summary=one_line(ticket.account_name or "no known account", SUMMARY_LIMIT),
+        summary=one_line(redact(ticket.account_name) if ticket.account_name else "no known account", SUMMARY_LIMIT),
         relationship="reported by",
         resolved=ticket.status in _CLOSED,
     )

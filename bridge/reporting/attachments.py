@@ -6,9 +6,10 @@ import csv
 import io
 import json
 
+from bridge.model.evidence import Scalar
 from bridge.model.finding import AffectedAccount
 from bridge.model.window import utc
-from bridge.reporting.facts import ReportFacts
+from bridge.reporting.facts import Mask, ReportFacts, mask_of
 from bridge.text.terminal import visible
 
 _COLUMNS = (
@@ -53,6 +54,7 @@ def affected_csv(accounts: tuple[AffectedAccount, ...]) -> bytes:
 
 def method_json(facts: ReportFacts) -> bytes:
     """Return what ran and what it gave: each table's query, parameters, rows and digest, and the findings that cite it."""
+    mask = mask_of(facts)
     citing = {source.id: [finding.id for finding in facts.analysis.findings if source.id in finding.evidence] for source in facts.evidence}
     investigation = facts.investigation
     document = {
@@ -72,7 +74,7 @@ def method_json(facts: ReportFacts) -> bytes:
                 "product": source.product,
                 "dialect": source.dialect,
                 "query": source.query,
-                "parameters": source.parameters,
+                "parameters": {name: _parameter(mask, value) for name, value in source.parameters.items()},
                 "rows": source.rows,
                 "truncated": source.truncated,
                 "sha256": source.digest,
@@ -87,7 +89,7 @@ def method_json(facts: ReportFacts) -> bytes:
             {
                 "id": finding.id,
                 "level": finding.level,
-                "statement": finding.statement,
+                "statement": mask.words(finding.statement),
                 "evidence": list(finding.evidence),
                 "check": finding.check,
             }
@@ -95,3 +97,9 @@ def method_json(facts: ReportFacts) -> bytes:
         ],
     }
     return (json.dumps(document, indent=2) + "\n").encode()
+
+
+def _parameter(mask: Mask, value: Scalar | list[Scalar]) -> Scalar | list[Scalar]:
+    if isinstance(value, list):
+        return [mask.words(item) if isinstance(item, str) else item for item in value]
+    return mask.words(value) if isinstance(value, str) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridge.reporting import adf, attachments, charts, context, html, markdown, parse, template, views, wiki
@@ -42,6 +42,10 @@ class Report:
     """Words in the report that are not ours: subjects, names, log templates."""
     personal: tuple[str, ...]
     """Exact values that must not be in it: the people's names and addresses of its tickets."""
+    destination: str = "engineers"
+    """Whose policy it was masked by."""
+    masked: Mapping[str, int] = field(default_factory=dict)
+    """Values masked, by kind."""
 
 
 def build(facts: ReportFacts, path: Path) -> Report:
@@ -71,6 +75,8 @@ def build(facts: ReportFacts, path: Path) -> Report:
         source=source,
         quoted=fact.quoted(facts),
         personal=fact.personal_values(facts.case.tickets),
+        destination=facts.policy.destination,
+        masked=fact.masked_counts(facts),
     )
 
 
@@ -86,8 +92,10 @@ def _charts(facts: ReportFacts) -> list[Chart]:
 
 
 def _attachments(facts: ReportFacts, page: str) -> dict[str, bytes]:
-    files = {"method.json": attachments.method_json(facts), "report.html": page.encode()}
-    cohort = facts.analysis.cohort
-    if cohort is not None and cohort.affected:
+    files = {"report.html": page.encode()}
+    if "method_json" not in facts.policy.leave_out:
+        files["method.json"] = attachments.method_json(facts)
+    cohort = fact.masked_analysis(facts).cohort
+    if cohort is not None and cohort.affected and "affected_csv" not in facts.policy.leave_out:
         files["affected.csv"] = attachments.affected_csv(cohort.affected)
     return files

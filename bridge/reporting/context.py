@@ -170,8 +170,10 @@ def values(facts: ReportFacts) -> dict[str, Any]:
 
 def attachment_names(facts: ReportFacts) -> tuple[str, ...]:
     """Return the names of every file that goes with the report."""
-    own = ["affected.csv"] if facts.analysis.cohort and facts.analysis.cohort.affected else []
-    return (*own, "method.json", "report.html", *facts.attachments)
+    left_out = facts.policy.leave_out
+    own = ["affected.csv"] if facts.analysis.cohort and facts.analysis.cohort.affected and "affected_csv" not in left_out else []
+    method = [] if "method_json" in left_out else ["method.json"]
+    return (*own, *method, "report.html", *facts.attachments)
 
 
 def _case_view(facts: ReportFacts) -> CaseView:

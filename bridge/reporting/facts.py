@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 
 from bridge.model.case import Case
 from bridge.model.change import Change
 from bridge.model.evidence import Provenance
-from bridge.model.finding import Analysis, Excerpt, NovelTemplate
+from bridge.model.finding import Analysis, Cohort, LogLine
 from bridge.model.investigation import Investigation
+from bridge.model.privacy import Policy
 from bridge.model.ticket import Ticket
+from bridge.text.redact.kinds import EMAIL, KNOWN, ORGANIZATION, PERSON
+from bridge.text.redact.pseudonyms import Labels
+from bridge.text.redact.redactor import Redactor, redactor
 
-_MAIL = re.compile(r"[A-Za-z0-9._%+\-]{1,64}@(?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,63}")
-MASK = "[e-mail]"
+LEFT_OUT = "(left out)"
+_SHORTEST = 5
+"""Shorter names are words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +42,8 @@ class ReportFacts:
     """All changes of the window, for the marks on the timeline."""
     attachments: tuple[str, ...] = ()
     """Names of further files that go with the report."""
+    policy: Policy = field(default_factory=Policy)
+    """What the report's readers may see."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +62,55 @@ class TicketView:
     """affected, or why the account is left out."""
 
 
-def masked(text: str, known: tuple[str, ...]) -> str:
-    """Return `text` without e-mail addresses and without the exact personal values in `known`."""
-    for value in known:
-        text = text.replace(value, MASK)
-    return _MAIL.sub(MASK, text)
+def masked(text: str, known: tuple[str, ...], policy: Policy | None = None, counts: Counter[str] | None = None) -> str:
+    """Return `text` without what the policy does not keep; `known` are exact personal values. The one place where reports are masked."""
+    return _redactor(known, policy or Policy()).redact(text, counts)
+
+
+@lru_cache(maxsize=16)
+def _redactor(known: tuple[str, ...], policy: Policy) -> Redactor:
+    people = [(value, EMAIL if "@" in value else PERSON) for value in known]
+    return redactor([*people, *((value, KNOWN) for value in policy.known)], key=policy.key, keep=policy.keep)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """The policy at work on one case; counts what it masks."""
+
+    policy: Policy
+    known: tuple[str, ...]
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def words(self, text: str) -> str:
+        """Return text in words: subjects, log lines, statements."""
+        return masked(text, self.known, self.policy, self.counts)
+
+    def subject(self, text: str) -> str:
+        """Return a ticket's subject."""
+        return LEFT_OUT if "subjects" in self.policy.leave_out else self.words(text)
+
+    def account(self, name: str) -> str:
+        """Return an account's name, or a label that is the same wherever the account is named."""
+        if "account_names" not in self.policy.leave_out or not name:
+            return name
+        self.counts[ORGANIZATION] += 1
+        return Labels(key=self.policy.key).of(ORGANIZATION, name)
+
+
+def mask_of(facts: ReportFacts) -> Mask:
+    """Return the mask for a case's report."""
+    return case_mask(facts.case.tickets, facts.policy, facts.analysis)
+
+
+def case_mask(tickets: tuple[Ticket, ...], policy: Policy, analysis: Analysis | None) -> Mask:
+    """Return the mask for a case: its people are known values, and its accounts where their names are left out."""
+    if "account_names" in policy.leave_out:
+        cohort = analysis.cohort if analysis else None
+        names = {ticket.account_name or "" for ticket in tickets}
+        if cohort:
+            names |= {account.name for account in cohort.affected} | {left.name for left in cohort.left_out}
+        policy = replace(policy, known=(*policy.known, *sorted(name for name in names if len(name) >= _SHORTEST)))
+    return Mask(policy=policy, known=personal_values(tickets))
 
 
 def personal_values(tickets: tuple[Ticket, ...]) -> tuple[str, ...]:
@@ -66,12 +118,12 @@ def personal_values(tickets: tuple[Ticket, ...]) -> tuple[str, ...]:
     values = {ticket.requester_email.strip() for ticket in tickets}
     values |= {ticket.requester_name.strip() for ticket in tickets if " " in ticket.requester_name.strip()}
     values |= {comment.author.strip() for ticket in tickets for comment in ticket.comments if " " in comment.author.strip()}
-    return tuple(sorted((value for value in values if len(value) >= 5), key=lambda value: (-len(value), value)))  # noqa: PLR2004  # shorter ones are words
+    return tuple(sorted((value for value in values if len(value) >= _SHORTEST), key=lambda value: (-len(value), value)))
 
 
 def ticket_views(facts: ReportFacts) -> tuple[TicketView, ...]:
     """Return the case's tickets, oldest first."""
-    known = personal_values(facts.case.tickets)
+    mask = mask_of(facts)
     parts: dict[str, str] = {}
     if facts.analysis.cohort:
         for left in facts.analysis.cohort.left_out:
@@ -82,11 +134,11 @@ def ticket_views(facts: ReportFacts) -> tuple[TicketView, ...]:
         TicketView(
             id=ticket.id,
             url=ticket.url,
-            account=ticket.account_name or ticket.account_id or "unknown account",
+            account=mask.account(ticket.account_name or ticket.account_id or "unknown account"),
             created_at=ticket.created_at,
             priority=ticket.priority or "none",
             status=ticket.status,
-            subject=masked(ticket.subject, known),
+            subject=mask.subject(ticket.subject),
             part=parts.get(ticket.id, "in the case"),
         )
         for ticket in facts.case.tickets
@@ -94,24 +146,42 @@ def ticket_views(facts: ReportFacts) -> tuple[TicketView, ...]:
     return tuple(sorted(views, key=lambda view: (view.created_at, view.id)))
 
 
-def masked_analysis(facts: ReportFacts) -> Analysis:
-    """Return the analysis with personal values masked in log lines and templates."""
-    known = personal_values(facts.case.tickets)
+def masked_analysis(facts: ReportFacts, mask: Mask | None = None) -> Analysis:
+    """Return the analysis as the report's readers may see it: log lines, templates, subjects, statements and names of accounts."""
+    mask = mask or mask_of(facts)
+    logged = "log_lines" not in facts.policy.leave_out
 
-    def excerpt(value: Excerpt) -> Excerpt:
-        return replace(value, lines=tuple(replace(line, message=masked(line.message, known)) for line in value.lines))
+    def lines(values: tuple[LogLine, ...]) -> tuple[LogLine, ...]:
+        return tuple(replace(line, message=mask.words(line.message)) for line in values) if logged else ()
 
-    def novelty(value: NovelTemplate) -> NovelTemplate:
-        exemplars = tuple(replace(line, message=masked(line.message, known)) for line in value.exemplars)
-        return replace(value, template=masked(value.template, known), exemplars=exemplars)
+    def cohort(value: Cohort) -> Cohort:
+        return replace(
+            value,
+            affected=tuple(replace(account, name=mask.account(account.name)) for account in value.affected),
+            left_out=tuple(replace(left, name=mask.account(left.name)) for left in value.left_out),
+        )
 
     analysis = facts.analysis
     return replace(
         analysis,
-        excerpts=tuple(excerpt(value) for value in analysis.excerpts),
-        novelties=tuple(novelty(value) for value in analysis.novelties),
-        related=tuple(replace(value, subject=masked(value.subject, known)) for value in analysis.related),
+        cohort=cohort(analysis.cohort) if analysis.cohort else None,
+        excerpts=tuple(replace(value, lines=lines(value.lines)) for value in analysis.excerpts) if logged else (),
+        novelties=tuple(
+            replace(value, template=mask.words(value.template), exemplars=lines(value.exemplars)) for value in analysis.novelties
+        ),
+        related=tuple(replace(value, subject=mask.subject(value.subject)) for value in analysis.related),
+        findings=tuple(replace(value, statement=mask.words(value.statement)) for value in analysis.findings),
     )
+
+
+def masked_counts(facts: ReportFacts) -> dict[str, int]:
+    """Return how many values of each kind are masked in the report's texts."""
+    mask = mask_of(facts)
+    masked_analysis(facts, mask)
+    for ticket in facts.case.tickets:
+        mask.subject(ticket.subject)
+        mask.account(ticket.account_name or "")
+    return dict(sorted(mask.counts.items()))
 
 
 def quoted(facts: ReportFacts) -> tuple[str, ...]:

@@ -19,13 +19,14 @@ from bridge.filing.run import FilingEvent
 from bridge.filing.settings import read_settings
 from bridge.filing.status import status
 from bridge.model.filing import Check, IssueState
-from bridge.reporting.facts import masked, personal_values
+from bridge.reporting.facts import case_mask
 from bridge.workflow.events import Event, StepDone, StepStarted, Warned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bridge.model.case import Case
+    from bridge.model.finding import Analysis
     from bridge.ports import IssueTracker
     from bridge.workflow.context import Context
 
@@ -85,7 +86,7 @@ def plan_filing(context: Context, case_id: str, *, join: str = "", anew: bool = 
             candidates = _candidates(tracker, plan)
     return Planned(
         plan=plan,
-        lines=tuple(describe(plan)),
+        lines=(*describe(plan), _masked(context.cases.folder(case_id))),
         preflight=tuple(check for check in issues if not check.ok),
         already=state.sentence if state.issue or state.maybe_filed_at else "",
         complete=bool(state.issue) and {t.ticket_id for t in plan.tickets} <= set(state.linked) and not (state.refused or state.unknown),
@@ -172,14 +173,24 @@ def make(context: Context, case: Case, ledger: Ledger, *, anew: bool = False) ->
         settings=settings,
         site=context.connections.tickets().site,
         fingerprint=fingerprint,
-        redact=_redact(case),
+        redact=_redact(context, case, analysis),
         markup="adf" if adf else "wiki",
     )
 
 
-def _redact(case: Case) -> Callable[[str], str]:
-    known = personal_values(case.tickets)
-    return lambda text: masked(text, known)
+def _redact(context: Context, case: Case, analysis: Analysis | None) -> Callable[[str], str]:
+    """Return what customers' words go through on their way into the tracker: the same policy as the report's."""
+    privacy = context.workspace.privacy
+    return case_mask(case.tickets, privacy.policy(privacy.tracker, case_id=case.id), analysis).subject
+
+
+def _masked(folder: Path) -> str:
+    """Say what was masked in the report, for a dry run."""
+    facts = json.loads(_read(folder, "filing.json", folder.name))
+    if "masked" not in facts:
+        return "masked: not known (the report is of an older version)"
+    counts = ", ".join(f"{number} {kind}" for kind, number in facts["masked"].items()) or "nothing had to be"
+    return f"masked for {facts['destination']}: {counts}"
 
 
 def _read(folder: Path, name: str, case_id: str) -> str:

@@ -83,6 +83,7 @@ def facts(context: Context, case: Case, analysis: Analysis, investigation: Inves
         # When the figures were taken, not when they were rendered: rendering again gives the same bytes.
         created_at=max((p.started_at for p in evidence), default=case.created_at),
         bridge_version=__version__,
+        policy=context.workspace.privacy.policy(context.workspace.privacy.tracker, case_id=case.id),
         failures=_failures(store, analysis, investigation),
         changes=_changes(store, investigation, case),
     )
@@ -114,7 +115,9 @@ def _write(folder: Path, built: Report, gates: Sequence[Problem]) -> tuple[Path,
         "report.html": built.html,
         "report.wiki": built.wiki,
         "report.adf.json": built.adf,
-        "filing.json": to_json({"title": built.title, "gates": [p._asdict() for p in gates]}),
+        "filing.json": to_json(
+            {"title": built.title, "gates": [p._asdict() for p in gates], "destination": built.destination, "masked": built.masked}
+        ),
     }
     files: list[Path] = []
     for name, text in texts.items():
