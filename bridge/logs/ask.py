@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from bridge.logs import raw, reading
 from bridge.logs.options import SourceOptions
@@ -19,6 +19,7 @@ from bridge.logs.store import Rejects, Rows
 
 _HEAD: Final = 256 * 1024
 _SPELLINGS: Final = (str.upper, str.lower, str.capitalize)
+_MANY: Final = 4_096
 _WORTH_SAMPLING: Final = 1_000_000
 """Bytes from which on a sample decides how levels are looked for; smaller files are decoded whole."""
 _UNCLEAR: Final = b"?"
@@ -171,7 +172,10 @@ def _search(file: LogFile, size: int, question: Question, answer: Answer, keep: 
         if note:
             answer.notes.append(f"{file.name}: {note}")
         answer.passed += size - (region[1] - region[0]) if plain else 0
-        _read(stream, max(begin, region[0]), region[1] if plain else None, conditions, scanner)
+        batch = None if question.needs_attributes() else _Batch(scanner=scanner, head=head[begin:])
+        _read(stream, max(begin, region[0]), region[1] if plain else None, conditions, scanner, batch)
+        if batch is not None:
+            batch.close()
     scanner.close()
     return FileReport(
         name=file.name, format=scanner.form.name, tally=tally, first=scanner.first, last=scanner.last, problems=tuple(scanner.complaints())
@@ -193,7 +197,52 @@ def _region(stream: IO[bytes], order: raw.Order | None, size: int, question: Que
     return region, f"in time order at {len(order.probes)} places, disorder {order.disorder / 1e6:g} s"
 
 
-def _read(stream: IO[bytes], begin: int, end: int | None, conditions: Sequence[Needles], scanner: Scanner) -> None:
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """Single lines waiting to be decoded together: worth the import of pyarrow only where they are many."""
+
+    scanner: Scanner
+    head: bytes
+    lines: list[bytes] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    way: Callable[[bytes, int], Any] | None = None
+    tried: bool = False
+
+    def add(self, line: bytes, offset: int) -> None:
+        """Take a line with its end."""
+        self.lines.append(line)
+        self.offsets.append(offset)
+        if len(self.lines) >= _MANY:
+            self._decode()
+
+    def close(self) -> None:
+        """Decode what is left."""
+        if self.way is not None:
+            self._decode()
+        else:
+            self._alone()
+
+    def _decode(self) -> None:
+        if not self.tried:
+            from bridge.logs.columns import fast_way
+
+            self.way, self.tried = fast_way(self.scanner, self.head), True
+        table = self.way(b"".join(self.lines), 0) if self.way is not None and self.lines else None
+        if table is None:
+            self._alone()
+            return
+        from bridge.logs.columns import rows_of
+
+        self.scanner.take_all(rows_of(table, self.offsets))
+        self.lines, self.offsets = [], []
+
+    def _alone(self) -> None:
+        for line, offset in zip(self.lines, self.offsets, strict=True):
+            self.scanner.alone(line.removesuffix(b"\n"), offset)
+        self.lines, self.offsets = [], []
+
+
+def _read(stream: IO[bytes], begin: int, end: int | None, conditions: Sequence[Needles], scanner: Scanner, batch: _Batch | None) -> None:
     """Give the scanner every event of the region that holds the needles."""
     ordered = sorted(conditions, key=lambda needles: (len(needles), -min(map(len, needles))))
     for offset, buffer, length in raw.chunks(stream, begin, end, scanner.form):
@@ -208,7 +257,10 @@ def _read(stream: IO[bytes], begin: int, end: int | None, conditions: Sequence[N
             if len(ordered) == 1 or raw.holds(data, ordered[1:]):
                 if data.find(b"\n", 0, -1) < 0:
                     scanner.tally.lines += 1
-                    scanner.alone(data.removesuffix(b"\n"), offset + start)
+                    if batch is not None:
+                        batch.add(data, offset + start)
+                    else:
+                        scanner.alone(data.removesuffix(b"\n"), offset + start)
                 else:
                     scanner.skip()
                     _all(data, len(data), offset + start, scanner)

@@ -283,6 +283,12 @@ class Scanner:
         self.line(raw, offset)
         self.skip()
 
+    def take_all(self, events: Iterable[Event]) -> None:
+        """Count and judge events that were decoded elsewhere, each from one line."""
+        for event in events:
+            self._count(1, 1)
+            self._take(event)
+
     def skip(self) -> None:
         """Note that lines in between were not decoded."""
         self._flush()

@@ -118,5 +118,5 @@ def test_compressed_files_are_kept_too(tmp_path: Path) -> None:
         Question(attributes=False, grep=("app.Job.run",)),
     ):
         fitting = cached(file, base, question)
-        assert fitting == [row for row in everything if question.fits(Event(*row[:6], attributes="{}", offset=row[6]))]
+        assert fitting == [row for row in everything if question.fits(Event._make((*row[:6], "{}", row[6])))]
         assert fitting

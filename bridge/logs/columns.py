@@ -1,0 +1,146 @@
+"""JSON lines to columns, a chunk at a time: for lines that are all as simple as most are. The scanner reads the others."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from bridge.logs import raw
+from bridge.logs.records import MESSAGE_LIMIT, Event, Mapper, level_of
+from bridge.logs.scan import Scanner
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_PARTS: Final = ("at", "level", "service", "trace_id", "account_id", "message")
+_NOTHING: Final = ("", "-", "null", "None", "none", "nil")
+
+
+def schema() -> pa.Schema:
+    """Return the columns that are kept; attributes stay in the file, at `offset`."""
+    import pyarrow as pa
+
+    texts = [pa.field(name, pa.string()) for name in ("level", "service", "trace_id", "account_id", "message")]
+    return pa.schema([pa.field("at", pa.timestamp("us", "UTC")), *texts, pa.field("offset", pa.int64())])
+
+
+def fast_way(scanner: Scanner, head: bytes) -> Callable[[bytes, int], Any] | None:
+    """Return what decodes a chunk of JSON lines to a table, None where a chunk is not that simple; None: no such way.
+
+    Only names that lie at the top of the objects, in the order in which they are looked for.
+    """
+    options, mapper = scanner.mapper.refs, scanner.mapper
+    if scanner.form.name != "json" or mapper.patterns or mapper.pairs or any(ref.pattern for ref in options.values()):
+        return None
+    probes = list(raw.sample(head, scanner.form, mapper))
+    keys: dict[str, str] = {}
+    before: list[str] = []
+    for part in _PARTS:
+        if part not in options or (part == "service" and mapper.service is not None):
+            continue
+        names = options[part].names
+        seen = next((name for name in names if any(name in probe.record for probe in probes)), None)
+        if seen is None or "." in seen:
+            if part in {"at", "message"}:
+                return None
+            before.extend(name for name in names if "." not in name)
+            continue
+        keys[part] = seen
+        before.extend(name for name in names[: names.index(seen)] if "." not in name)
+    extra = [name for name in dict.fromkeys(before) if name not in keys.values()]
+    wide = sorted(
+        {name.partition(".")[0] for part in options for name in options[part].names if "." in name} - set(extra) - set(keys.values())
+    )
+    columns = list(dict.fromkeys(keys.values()))
+    renamed = {f"c{number}": name for number, name in enumerate(columns)} | {
+        f"x{number}": name for number, name in enumerate([*extra, *wide])
+    }
+    # A field that would win over a chosen name, or leads to one inside, may only be null: else the scanner decides.
+    shape = msgspec.defstruct(
+        "Line",
+        [(field_name, str | None if field_name[0] == "c" else None, None) for field_name in renamed],
+        rename=renamed,
+        gc=False,
+    )
+    return _Lines(decoder=msgspec.json.Decoder(shape), mapper=mapper, keys=keys, columns=columns).table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lines:
+    """Decodes a chunk of JSON lines into columns."""
+
+    decoder: Any
+    mapper: Mapper
+    keys: dict[str, str]
+    columns: list[str]
+
+    def table(self, data: bytes, offset: int) -> pa.Table | None:
+        """Return the events of a chunk, or None."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        try:
+            found = self.decoder.decode_lines(data)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return None
+        ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n")).astype(np.int64) + 1
+        starts = np.concatenate((np.zeros(1, dtype=np.int64), ends))
+        starts = starts[:-1] if starts[-1] == len(data) else starts
+        if len(found) != len(starts):
+            return None
+        by_name = {name: pa.array(list(map(operator.attrgetter(f"c{n}"), found)), pa.string()) for n, name in enumerate(self.columns)}
+        get = {part: by_name[name] for part, name in self.keys.items()}
+        if get["at"].null_count or ("message" in get and (get["message"].null_count or _longest(get["message"]) > MESSAGE_LIMIT)):
+            return None
+        try:
+            at = pc.cast(get["at"], pa.timestamp("us", "UTC"))
+        except pa.ArrowInvalid:
+            return None
+        for part in ("service", "trace_id", "account_id"):
+            if part in get and not _plain(get[part]):
+                return None
+        empty = pa.nulls(len(found), pa.string())
+        service = pa.array([self.mapper.service or ""] * len(found)) if "service" not in get else pc.fill_null(get["service"], "")
+        level = _levels(get["level"]) if "level" in get else pa.array([""] * len(found))
+        columns = [at, level, service, get.get("trace_id", empty), get.get("account_id", empty), get.get("message", empty)]
+        return pa.Table.from_arrays([*columns, pa.array(starts + offset)], schema=schema())
+
+
+def _longest(texts: pa.Array) -> int:
+    import pyarrow.compute as pc
+
+    return pc.max(pc.binary_length(texts)).as_py() or 0
+
+
+def _plain(values: pa.Array) -> bool:
+    """Tell whether ids are as loggers should write them: no blanks around, no word for nothing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pc.any(pc.is_in(values, value_set=pa.array(_NOTHING))).as_py():
+        return False
+    return bool(pc.all(pc.equal(pc.utf8_trim_whitespace(values), values)).as_py() in {True, None})
+
+
+def _levels(values: pa.Array) -> pa.Array:
+    import pyarrow as pa
+
+    encoded = values.dictionary_encode()
+    words = pa.array([level_of(word) for word in encoded.dictionary.to_pylist()], pa.string())
+    return words.take(encoded.indices).fill_null("")
+
+
+def rows_of(table: pa.Table, offsets: list[int]) -> Iterator[Event]:
+    """Yield the rows of a chunk as events at these offsets."""
+    import pyarrow as pa
+
+    at = table.column(0).cast(pa.int64()).to_pylist()
+    level, service, trace_id, account_id, message = (table.column(number).to_pylist() for number in range(1, 6))
+    for values in zip(at, level, service, account_id, trace_id, message, repeat("{}"), offsets, strict=False):
+        yield Event._make(values)
