@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import loguru
 
 
 def start(*, verbose: bool) -> None:
@@ -17,7 +21,15 @@ def start(*, verbose: bool) -> None:
         return
     from loguru import logger
 
+    from bridge.text.terminal import visible
+
     logger.remove()
+
+    def inert(record: loguru.Record) -> None:
+        """A path or a remote answer in a message must not move the cursor or forge a line."""
+        record["message"] = visible(record["message"])
+
+    logger.configure(patcher=inert)
     # diagnose=False: the values of variables (tokens, customers' words) stay out of the log.
     logger.add(sys.stderr, level="DEBUG", diagnose=False, backtrace=False, format="{time:HH:mm:ss!UTC}Z {level: <7} {name}: {message}")
 
