@@ -16,7 +16,10 @@ import pyarrow as pa
 from bridge.logs.templates import exceptions_below
 
 LONGEST: Final = 2_000
-"""Characters of a message that count."""
+"""Characters of a collapsed text that count."""
+_MOST: Final = 1 << 30
+_CUT: Final = 64 * 1024
+"""Characters of a message that are looked at where messages are so long that a batch would not fit 32-bit offsets."""
 _LETTERS: Final = 16
 _NEWLINE: Final = 10
 _CLASSES: Final = bytes(2 if chr(byte) in "0123456789" else 1 if chr(byte) in "abcdef" else 0 for byte in range(256))
@@ -25,7 +28,7 @@ _ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 
 
 def collapse(messages: Sequence[str]) -> tuple[list[str], Any]:
-    """Return the distinct collapsed texts and, for each message, the number of its text (int32 numpy array).
+    """Return collapsed texts, few of them equal, and for each message the number of its text (int32 numpy array).
 
     Of a message with several lines the first one counts, and the classes of exceptions named below it.
     """
@@ -33,15 +36,13 @@ def collapse(messages: Sequence[str]) -> tuple[list[str], Any]:
     marked = _values(texts)
     keep = ~marked
     keep[1:] |= ~marked[:-1]  # the first byte of each value stays
-    if len(keep):
-        keep[0] = True
-    left = np.frombuffer(texts.translate(_ZEROS), np.uint8)[keep]
+    keep[:1] = True
+    left = np.frombuffer(texts, np.uint8)[keep].tobytes().translate(_ZEROS)
     offsets = np.zeros(len(messages) + 1, dtype=np.int32)
-    offsets[1:] = np.flatnonzero(left == _NEWLINE) + 1
+    offsets[1:] = np.flatnonzero(np.frombuffer(left, np.uint8) == _NEWLINE) + 1
     array = pa.Array.from_buffers(pa.binary(), len(messages), [None, pa.py_buffer(offsets), pa.py_buffer(left)])
     encoded = array.dictionary_encode()
-    distinct = [text[:-1].decode("utf-8", "replace") for text in encoded.dictionary.to_pylist()]
-    return distinct, codes(encoded)
+    return [text[:-1].decode("utf-8", "replace")[:LONGEST] for text in encoded.dictionary.to_pylist()], codes(encoded)
 
 
 def string_array(texts: Sequence[str]) -> pa.Array:
@@ -58,13 +59,12 @@ def codes(encoded: pa.DictionaryArray) -> Any:
 
 
 def _joined(messages: Sequence[str]) -> bytes:
-    """Return the messages as one text, a line each; what is too long or has several lines is cut before."""
-    texts = ("\n".join(messages) + "\n").encode("utf-8", "replace")
-    ends = np.flatnonzero(np.frombuffer(texts, np.uint8) == _NEWLINE)
-    if len(ends) == len(messages) and np.diff(ends, prepend=-1).max(initial=0) <= LONGEST:
+    """Return the messages as one text, a line each; several lines of one message are cut to the first."""
+    texts = ("\n".join(messages) + "\n" if messages else "").encode("utf-8", "replace")
+    if texts.count(b"\n") == len(messages) and len(texts) < _MOST:
         return texts
     parts = [message.partition("\n") for message in messages]
-    return "".join([f"{(first + exceptions_below(below))[:LONGEST]}\n" for first, _, below in parts]).encode("utf-8", "replace")
+    return "".join([f"{first[:_CUT]}{exceptions_below(below)}\n" for first, _, below in parts]).encode("utf-8", "replace")
 
 
 def _values(texts: bytes) -> Any:
