@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-ACTIONS = ("search", "count", "timeline", "ingest")
+ACTIONS = ("search", "count", "timeline", "ingest", "formats")
 
 
 def question_arguments(parser: argparse.ArgumentParser) -> None:

@@ -39,7 +39,7 @@ def fast_way(scanner: Scanner, head: bytes) -> Callable[[bytes, int], Any] | Non
         return None
     probes = list(raw.sample(head, scanner.form, mapper))
     keys: dict[str, str] = {}
-    before: list[str] = []
+    before: list[str] = ["resourceLogs", "logEvents", "stream"]  # objects around events: see formats.exports
     for part in _PARTS:
         if part not in options or (part == "service" and mapper.service is not None):
             continue

@@ -33,6 +33,8 @@ class Parsed:
     records: tuple[Record, ...]
     unread: str = ""
     """What follows the records on the line: kept with the last event."""
+    repaired: bool = True
+    """False: the line is as its format has it, an export of several events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,20 @@ class Event(NamedTuple):
 _USUAL: Final[Mapping[str, tuple[str, ...]]] = {
     "at": ("at", "ts", "time", "timestamp", "@timestamp", "Timestamp", "datetime", "date", "event_time", "eventTime", "asctime", "t"),
     "level": ("level", "severity", "lvl", "log.level", "levelname", "loglevel", "log_level", "Level", "priority"),
-    "message": ("message", "msg", "event", "log", "text", "body", "short_message", "error", "Message"),
+    "message": (
+        "message",
+        "msg",
+        "event",
+        "log",
+        "text",
+        "body",
+        "short_message",
+        "textPayload",
+        "jsonPayload.message",
+        "jsonPayload.msg",
+        "error",
+        "Message",
+    ),
     "account_id": (
         "account_id",
         "accountId",

@@ -377,7 +377,7 @@ class Scanner:
             return
         self.skipping = self.rejecting = False
         self._count(len(held.lines), len(made))
-        self.tally.repaired += type(held.outcome) is not dict
+        self.tally.repaired += isinstance(held.outcome, Parsed) and held.outcome.repaired
         for event in made:
             self._take(event)
 

@@ -114,3 +114,24 @@ def test_what_cannot_be_read_is_said(logs: Path, capsys: pytest.CaptureFixture[s
 def test_no_file_is_an_error_with_a_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["logs", "search", str(tmp_path / "none*.log")]) == 2
     assert "no file matches" in capsys.readouterr().err
+
+
+def test_formats_are_listed_explained_and_checked(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, _ = ask(capsys, "formats", "list")
+    assert "logfmt" in out
+    out, _ = ask(capsys, "formats", "explain", str(logs / "app.jsonl"))
+    assert "json (sniffed), 3 of 4 lines read" in out
+    assert "rejected at" in out
+    assert main(["logs", "formats", "check", str(logs / "app.jsonl")]) == 1
+    assert main(["logs", "formats", "check", str(logs / "worker.log"), "--zone", "UTC"]) == 0
+    assert main(["logs", "formats", "guess"]) == 2
+
+
+def test_ingest_and_its_answers(logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRIDGE_CACHE", str(logs / "cache"))
+    before, _ = ask(capsys, "count", str(logs / "app.jsonl"), "--per", "level")
+    out, _ = ask(capsys, "ingest", str(logs / "app.jsonl"), "--output", "json")
+    assert json.loads(out)["files"][0]["rejected"] == 1
+    after, err = ask(capsys, "count", str(logs / "app.jsonl"), "--per", "level", "--verbose")
+    assert after == before
+    assert "answered from the cache" in err

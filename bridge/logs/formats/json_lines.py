@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from bridge.logs.formats.exports import exported
 from bridge.logs.records import JOINED, Format, Open, Outcome, Parsed, Record, Rejected
 
 _DECODER: Final = msgspec.json.Decoder()
@@ -18,6 +19,9 @@ CONTINUATION: Final = re.compile(
     r"|(?:[\w$]+\.)+[\w$]*(?:Exception|Error|Throwable)\b|[A-Z]\w*(?:Exception|Error)(?::|$)"
 )
 """Lines of a stack trace between structured lines."""
+
+
+_EXPORTS: Final = ("resourceLogs", "logEvents", "stream")
 
 
 def json_lines() -> Format:
@@ -31,7 +35,7 @@ def _decode(text: str) -> Outcome:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return _repair(text)
     if type(value) is dict:
-        return value
+        return value if value.keys().isdisjoint(_EXPORTS) else exported(value)
     return Rejected("JSON, but no object")
 
 

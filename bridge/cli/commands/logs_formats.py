@@ -1,0 +1,103 @@
+"""`bridge logs formats list | explain FILE | check`: what is known, how a file is read and why, whether declared formats hold."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from typing import Any
+
+from bridge.cli import log_questions, output
+from bridge.errors import ExitCode, InputError
+
+_KNOWN = (
+    ("json", "JSON lines: nested, mixed schemas, two objects on a line, objects printed over several lines"),
+    ("logfmt", "key=value pairs with a time"),
+    ("nginx", "access logs of nginx and Apache, combined or common"),
+    ("syslog", "RFC 3164 and RFC 5424"),
+    ("text", "a time begins the line: log4j, logback, Python logging, Go, glog"),
+    ("csv", "named columns; one of them may hold JSON"),
+)
+_MOSTLY = 0.95
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run `list`, `explain FILE...` or `check`: the first word behind `formats`."""
+    action, *names = args.files or ["list"]
+    if action == "list":
+        known: list[dict[str, Any]] = [{"format": name, "reads": reads} for name, reads in _KNOWN]
+        if args.output == "text":
+            output.table((output.Column(name="format", title="format"), output.Column(name="reads", title="reads", flexible=True)), known)
+        else:
+            _data(args, {"formats": known}, "formats")
+        return ExitCode.DONE
+    if action not in {"explain", "check"}:
+        raise InputError(f"no action '{action}' for formats", hint="bridge logs formats list | explain FILE... | check [FILE...]")
+    if action == "explain" and not names:
+        raise InputError("which file is to be explained?", hint="bridge logs formats explain FILE...")
+    args.files = names
+    files, problems = log_questions.files(args)
+    rows: list[dict[str, Any]] = [_explained(file) for file in files]
+    good = not problems and all(row["share"] >= _MOSTLY for row in rows)
+    if args.output == "text":
+        for row in rows:
+            _say(row, why=action == "explain")
+    else:
+        _data(args, {"files": rows, "problems": problems}, "files")
+    for problem in problems:
+        output.narrate(f"  ! {output.safe(problem)}")
+    return ExitCode.DONE if good or action == "explain" else ExitCode.NO
+
+
+def _explained(file: Any) -> dict[str, Any]:
+    """Return how the first 256 KiB of a file are read, by which shares the format was chosen, and what was rejected."""
+    from bridge.logs import reading, sniff
+    from bridge.logs.scan import scan_file
+    from bridge.logs.store import Rejects, Rows
+
+    head = next(reading.blocks(file.path, 256 * 1024), (0, b""))[1].removeprefix(b"\xef\xbb\xbf")
+    seen = sniff.sniff(head, everything=True)
+    rows, rejects = Rows(), Rejects()
+    options = replace(file.options, format=file.options.format or seen.name)
+    report = scan_file(file.path, file.name, options, keep=lambda _: len(rows.at) == 0, rows=rows, rejects=rejects, pieces=[(0, head)])
+    read = report.tally.parsed + report.tally.joined
+    first = (
+        {name: getattr(rows, name)[0] for name in ("level", "service", "account_id", "trace_id", "message", "attributes")}
+        if rows.at
+        else {}
+    )
+    return {
+        "file": file.name,
+        "format": options.format,
+        "declared": file.options.format is not None,
+        "shares": {name: round(share, 3) for name, share in seen.shares.items()},
+        "lines": report.tally.lines,
+        "read": read,
+        "share": read / report.tally.lines if report.tally.lines else 1.0,
+        "first_event": {"at": log_questions.stamp(rows.at[0]), **first} if rows.at else None,
+        "rejected": [{"offset": o, "reason": r} for o, r in list(zip(rejects.offset, rejects.reason, strict=True))[:5]],
+        "problems": list(report.problems),
+    }
+
+
+def _say(row: dict[str, Any], *, why: bool) -> None:
+    how = "declared" if row["declared"] else "sniffed"
+    output.say(f"{output.safe(row['file'])}: {row['format']} ({how}), {row['read']:,} of {row['lines']:,} lines read at its beginning")
+    if why:
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in row["shares"].items())
+        output.say(f"  lines that each format reads as events: {shares}")
+        output.say("  the strictest that reads nine tenths of what the best one reads is taken: json, nginx, syslog, logfmt, csv, text")
+        for name, value in (row["first_event"] or {}).items():
+            output.say(f"  {name:11} {output.safe('-' if value in {None, ''} else str(value)[:160])}")
+    for reject in row["rejected"]:
+        output.say(f"  rejected at {reject['offset']}: {output.safe(reject['reason'])}")
+    for problem in row["problems"]:
+        output.say(f"  ! {output.safe(problem)}")
+
+
+def _data(args: argparse.Namespace, document: dict[str, Any], records: str) -> None:
+    if args.output == "jsonl":
+        for row in document[records]:
+            print(json.dumps(row, ensure_ascii=False))
+    else:
+        print(json.dumps(document, ensure_ascii=False, indent=2))
