@@ -78,6 +78,7 @@ def follow(run: Run, *, settings: FilingSettings, plans: Sequence[FilingPlan], a
         link_tickets(run, plan, state.ref)
         tell_tickets(run, plan, state.ref)
     close_duplicates(run)
+    memory.drop_overtaken(run.ledger, run.filing, said.name)
     told = _tell(run, state, said, notices, answers)
     now = _seen(run, state, said, before)
     memory.remember(run.ledger, run.filing, now)

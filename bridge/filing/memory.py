@@ -90,21 +90,25 @@ def remember(ledger: Ledger, filing: Filing, now: Seen) -> None:
 
 
 def keep_draft(ledger: Ledger, filing: Filing, *, ticket_id: str, occasion: str, language: str, body: str, at: datetime) -> None:
-    """Keep a draft once for each ticket and occasion; older open ones of the ticket are overtaken by it."""
-    made = ledger.change(
+    """Keep a draft, once for each ticket and occasion."""
+    ledger.change(
         filing,
-        "INSERT INTO draft (fingerprint, ticket_id, occasion, language, body, state, at) SELECT ?, ?, ?, ?, ?, 'open', ?"
-        " WHERE NOT EXISTS (SELECT 1 FROM draft WHERE fingerprint = ? AND ticket_id = ? AND occasion = ?)",
-        filing.fingerprint, ticket_id, occasion, language, body, _text(at), filing.fingerprint, ticket_id, occasion,
-    )  # fmt: skip
-    if made:
-        ledger.change(
-            filing,
-            "UPDATE draft SET state = 'dropped' WHERE fingerprint = ? AND ticket_id = ? AND state = 'open' AND occasion <> ?",
-            filing.fingerprint,
-            ticket_id,
-            occasion,
-        )
+        "INSERT INTO draft (fingerprint, ticket_id, occasion, language, body, state, at) VALUES (?, ?, ?, ?, ?, 'open', ?)"
+        " ON CONFLICT DO NOTHING",
+        filing.fingerprint,
+        ticket_id,
+        occasion,
+        language,
+        body,
+        _text(at),
+    )
+
+
+def drop_overtaken(ledger: Ledger, filing: Filing, occasion: str) -> None:
+    """Drop what waits about an earlier occasion: nobody must be told 'released' of an issue that was opened again."""
+    if any(item.fingerprint == filing.fingerprint and item.occasion != occasion for item in drafts(ledger)):
+        query = "UPDATE draft SET state = 'dropped' WHERE fingerprint = ? AND state = 'open' AND occasion <> ?"
+        ledger.change(filing, query, filing.fingerprint, occasion)
 
 
 def drafts(ledger: Ledger, *, state: DraftState = "open") -> tuple[Draft, ...]:

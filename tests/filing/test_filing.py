@@ -19,6 +19,7 @@ from bridge.sandbox.faults import Fault
 from bridge.sandbox.server import RunningSandbox
 from tests.adapters import running
 from tests.filing.process import TICKETS, plan_of
+from tests.filing.test_contracts import live
 from tests.filing.world import FakeClock, FakeDesk, FakeTracker, World, small_plan
 
 
@@ -155,3 +156,13 @@ def test_ctrl_c_leaves_a_case_that_the_next_run_continues(tmp_path: Path) -> Non
     assert world.run(plan, recreate=True).undone == ()
     assert (len(world.issues), len(world.issues[0].attachments)) == (1, 1)
     world.end()
+
+
+def test_data_center_lives_the_same_life(tmp_path: Path) -> None:
+    """File, twin, settle, follow, add, join, reopen, answer: what tests/filing/test_contracts.py plays on Cloud."""
+    (tmp_path / "affected.csv").write_text("account_id\n", encoding="utf-8")
+    with running.sandbox(tmp_path, personality="datacenter", start=running.seed(tickets=TICKETS)) as site:
+        jira, zendesk = live(site, tmp_path, 2)
+    assert {request.path.split("/")[3] for request in jira} == {"2"}
+    public = [request.body["ticket"]["comment"]["public"] for request in zendesk if "comment" in ((request.body or {}).get("ticket") or {})]
+    assert public.count(True) == 1
