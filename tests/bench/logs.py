@@ -1,0 +1,204 @@
+"""Log questions against their peers, in CPU seconds of the whole process tree; every peer runs in the same session.
+
+Run: make bench-logs (LOGS=folder of shared/bench/make_logs.py, PEERS=a Python that has chdb)
+A peer that is not installed is left out, with the reason.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+ROUNDS = 3
+LOGS = Path(os.environ.get("LOGS", "/tmp/bench-logs"))  # noqa: S108 - a gigabyte of made-up logs
+MAKER = Path(__file__).resolve().parents[2].parent / "shared" / "bench" / "make_logs.py"
+PEERS = os.environ.get("PEERS", "/tmp/peers/chdb/bin/python")  # noqa: S108 - as above
+ACCOUNT = "acc_eccbc87e4b"
+CACHE = LOGS / "cache"
+ENTRY = "import sys; from bridge.cli.main import main; sys.exit(main(sys.argv[1:]))"
+BRIDGE = f"{sys.executable} -c '{ENTRY}' logs"
+
+DUCK_READ = (
+    "read_json('{folder}/*.jsonl', format='newline_delimited', columns={{ts:'TIMESTAMPTZ', level:'VARCHAR', service:'VARCHAR', host:'VARCHAR', "
+    "version:'VARCHAR', trace_id:'VARCHAR', account_id:'VARCHAR', user_id:'BIGINT', region:'VARCHAR', duration_ms:'DOUBLE', msg:'VARCHAR', "
+    "attempt:'BIGINT', span_id:'VARCHAR', error:'STRUCT(type VARCHAR, stack VARCHAR)', http:'STRUCT(method VARCHAR, path VARCHAR, status BIGINT, "
+    "duration_ms DOUBLE)'}})"
+)
+
+
+def run(command: str) -> tuple[float, float, str]:
+    """Return CPU seconds, peak MiB of the largest process, and the output."""
+    script = f"import resource, subprocess, sys; done = subprocess.run(['bash', '-c', sys.argv[1]], capture_output=True, text=True); r = resource.getrusage(resource.RUSAGE_CHILDREN); print(r.ru_maxrss, file=sys.stderr); sys.stdout.write(done.stdout); sys.stderr.write(done.stderr[-2000:]); sys.exit(done.returncode)"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([sys.executable, "-S", "-c", script, command], capture_output=True, text=True, timeout=900, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise SystemExit(f"failed: {command}\n{done.stderr}")
+    used = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime) - HARNESS
+    return used, int(done.stderr.split("\n", 1)[0]) / 1024, done.stdout
+
+
+HARNESS = 0.0
+
+
+def median(command: str, before: Callable[[], None] | None = None) -> tuple[float, float, str]:
+    results = []
+    for _ in range(ROUNDS):
+        if before is not None:
+            before()
+        results.append(run(command))
+    return statistics.median(r[0] for r in results), max(r[1] for r in results), results[-1][2]
+
+
+def python(code: str, interpreter: str = sys.executable) -> str:
+    path = LOGS / f"peer-{abs(hash(code)):x}.py"
+    path.write_text(textwrap.dedent(code), encoding="utf-8")
+    return f"{interpreter} {path}"
+
+
+def line(question: str, who: str, result: tuple[float, float, str], note: str = "") -> float:
+    print(f"{question:34} {who:34} {result[0]:7.3f} CPU s  {result[1]:6.0f} MiB  {note}", flush=True)
+    return result[0]
+
+
+def ratio(name: str, ours: float, peer: float, limit: float, *, throughput: bool = False) -> None:
+    value = peer / ours if throughput else ours / peer
+    fine = value >= limit if throughput else value <= limit
+    print(f"    {name}: {value:.2f}   {'at least' if throughput else 'at most'} {limit}   {'held' if fine else 'MISSED'}", flush=True)
+
+
+def have(tool: str) -> bool:
+    if shutil.which(tool):
+        return True
+    print(f"    {tool} is not installed: its peer is left out")
+    return False
+
+
+def chdb() -> bool:
+    if Path(PEERS).exists() and subprocess.run([PEERS, "-c", "import chdb"], capture_output=True, check=False).returncode == 0:
+        return True
+    print(f"    chdb is not in {PEERS}: its peer is left out")
+    return False
+
+
+def narrow() -> None:
+    flags = f"--account {ACCOUNT} --level ERROR --since 2026-03-10T01:00Z --until 2026-03-10T03:00Z"
+    raw = median(f"{BRIDGE} search {LOGS}/*.jsonl {flags} --no-cache")
+    ours = line("errors of one account, two hours", "bridge, raw files", raw, f"{raw[2].count(chr(10))} rows")
+    if have("rg"):
+        peer = median(f'rg -IN {ACCOUNT} {LOGS}/*.jsonl | rg \'"level":"ERROR"\' | rg \'"ts":"2026-03-10T0[12]\' | sort -t\'"\' -k4,4')
+        ratio("to rg | sort", ours, line("", "rg | rg | rg | sort", peer, f"{peer[2].count(chr(10))} rows"), 1.0)
+    if have("lnav") and os.environ.get("LNAV"):
+        line("", "lnav headless", run(f"lnav -n -c ':filter-in {ACCOUNT}' -c ':filter-in ERROR' {LOGS}/*.jsonl"))
+
+
+def broad() -> None:
+    result = median(f"{BRIDGE} count {LOGS}/*.jsonl --level ERROR --per template --every 15m --output jsonl --no-cache")
+    ours = line("error templates by 15 minutes", "bridge, raw files", result, f"{result[2].count(chr(10))} groups")
+    if have("rg") and have("gawk"):
+        program = (
+            '{match($0,/"ts":"([^"]*)/,a); match($0,/"msg":"([^"]*)/,m); s=m[1]; gsub(/[0-9a-f-]*[0-9][0-9a-f-]*/,"#",s); '
+            "q=int(substr(a[1],15,2)/15); n[substr(a[1],1,14) q s]++} END{for(k in n) print n[k],k}"
+        )
+        (LOGS / "count.awk").write_text(program, encoding="utf-8")
+        peer = median(f'rg -IN \'"level":"ERROR"\' {LOGS}/*.jsonl | gawk -f {LOGS}/count.awk | sort')
+        ratio("to rg | gawk", ours, line("", "rg | gawk", peer, f"{peer[2].count(chr(10))} groups"), 1.5)
+    if chdb():
+        group = "toStartOfInterval(parseDateTimeBestEffort({ts}), interval 15 minute) b, replaceRegexpAll({msg}, '[0-9a-f-]*[0-9][0-9a-f-]*', '#') t"
+        fields = group.format(ts="ts", msg="msg")
+        lines = group.format(ts="JSONExtractString(line, 'ts')", msg="JSONExtractString(line, 'msg')")
+        for name, query in (
+            ("chdb, JSON", f"select {fields}, count() from file('{LOGS}/*.jsonl', 'JSONEachRow', 'ts String, level String, msg String') where level = 'ERROR' group by b, t"),
+            ("chdb, substring first", f"select {lines}, count() from file('{LOGS}/*.jsonl', 'LineAsString', 'line String') where position(line, '\"level\":\"ERROR\"') > 0 group by b, t"),
+        ):  # fmt: skip
+            peer = median(python(f"import chdb\nprint(chdb.query({query!r}, 'CSV').bytes().decode(), end='')", PEERS))
+            ratio(f"to {name}", ours, line("", name, peer, f"{peer[2].count(chr(10))} groups"), 1.0)
+
+
+def ingest() -> None:
+    size = sum(path.stat().st_size for path in LOGS.glob("*.jsonl")) / 1e6
+    result = median(f"{BRIDGE} ingest {LOGS}/*.jsonl --output jsonl", lambda: shutil.rmtree(CACHE, ignore_errors=True))
+    ours = line("ingest to Parquet", "bridge", result, f"{size / result[0]:.0f} MB per CPU s")
+    target = LOGS / "duck.parquet"
+    copy = f"copy (select * from {DUCK_READ.format(folder=LOGS)}) to '{target}' (format parquet, compression zstd)"
+    peer = median(python(f"import duckdb\nc = duckdb.connect()\nc.execute({copy!r})"))
+    ratio("throughput to DuckDB", ours, line("", "DuckDB, typed JSON", peer, f"{size / peer[0]:.0f} MB per CPU s"), 0.9, throughput=True)
+
+
+def cached() -> None:
+    flags = f"--account {ACCOUNT} --level ERROR --since 2026-03-10T01:00Z --until 2026-03-10T03:00Z"
+    narrow_ours = median(f"{BRIDGE} search {LOGS}/*.jsonl {flags}")
+    where = (
+        f"level = 'ERROR' and account_id = '{ACCOUNT}' and \\\"at\\\" >= '2026-03-10 01:00:00+00' and \\\"at\\\" < '2026-03-10 03:00:00+00'"
+    )
+    code = f'import duckdb\nprint(duckdb.connect().execute("select epoch_us(\\"at\\"), level, service, message from read_parquet(\'{CACHE}/*-0.parquet\') where {where} order by 1").fetchall())'
+    ours = line("cached: errors of one account", "bridge", narrow_ours)
+    ratio("to DuckDB on the same Parquet", ours, line("", "DuckDB, import included", median(python(code))), 1.3)
+    broad_ours = median(f"{BRIDGE} count {LOGS}/*.jsonl --level ERROR --per template --every 15m --output jsonl")
+    ours = line("cached: error templates by 15 min", "bridge", broad_ours)
+    mask = "regexp_replace(message, '[0-9a-f-]*[0-9][0-9a-f-]*', '#', 'g')"
+    code = f"import duckdb\nprint(duckdb.connect().execute(\"select epoch_us(time_bucket(interval 15 minutes, \\\"at\\\")) b, {mask} t, count(*) from read_parquet('{CACHE}/*-0.parquet') where level = 'ERROR' group by b, t\").fetchmany(1)[0][2])"
+    ratio("to DuckDB on the same Parquet", ours, line("", "DuckDB, import included", median(python(code))), 1.3)
+
+
+def compressed() -> None:
+    flags = f"--account {ACCOUNT} --level ERROR --since 2026-03-10T01:00Z --until 2026-03-10T03:00Z --no-cache"
+    for kind, unpack, limit in (("gz", "zcat", 2.2), ("zst", "zstd -dc", 0.7)):
+        folder = LOGS / kind
+        folder.mkdir(exist_ok=True)
+        for path in LOGS.glob("*.jsonl"):
+            packed = folder / f"{path.name}.{kind}"
+            if not packed.exists():
+                if kind == "gz":
+                    with path.open("rb") as plain, gzip.open(packed, "wb", compresslevel=6) as out:
+                        shutil.copyfileobj(plain, out, 1 << 20)
+                elif have("zstd"):
+                    subprocess.run(["zstd", "-q", "-3", str(path), "-o", str(packed)], check=True)
+        ours = line(f"compressed: {kind}", "bridge", median(f"{BRIDGE} search {folder}/*.{kind} {flags}"))
+        if have("rg") and have(unpack.split()[0]):
+            peer = line(
+                "",
+                f"{unpack} | rg",
+                median(
+                    f'for f in {folder}/*.{kind}; do {unpack} $f | rg -N {ACCOUNT}; done | rg \'"level":"ERROR"\' | rg \'"ts":"2026-03-10T0[12]\' | sort'
+                ),
+            )
+            ratio(f"throughput to {unpack} | rg", ours, peer, limit, throughput=True)
+
+
+def main() -> int:
+    global HARNESS  # noqa: PLW0603 - measured once, before everything
+    os.environ["BRIDGE_CACHE"] = str(CACHE)
+    os.environ["PYTHONHASHSEED"] = "0"
+    if not list(LOGS.glob("*.jsonl")):
+        if not MAKER.exists():
+            print(f"skipped: no logs in {LOGS}, and no generator at {MAKER}")
+            return 0
+        subprocess.run([sys.executable, str(MAKER), str(LOGS)], check=True)
+    HARNESS = statistics.median(run("true")[0] for _ in range(9))
+    import duckdb
+
+    print(
+        f"machine: {platform.machine()}, {os.cpu_count()} cores, {platform.system()}; Python {platform.python_version()}, DuckDB {duckdb.__version__}"
+    )
+    for tool in ("rg", "gawk", "zstd"):
+        if shutil.which(tool):
+            print(f"  {subprocess.run([tool, '--version'], capture_output=True, text=True, check=True).stdout.splitlines()[0]}")
+    print(f"medians of {ROUNDS}; load {os.getloadavg()[0]:.1f}\n")
+    chosen = sys.argv[1:] or ["narrow", "broad", "ingest", "cached", "compressed"]
+    for name in chosen:
+        {"narrow": narrow, "broad": broad, "ingest": ingest, "cached": cached, "compressed": compressed}[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
