@@ -4,6 +4,8 @@ Run: make bench-logs (LOGS=folder of shared/bench/make_logs.py, PEERS=a Python t
 A peer that is not installed is left out, with the reason.
 """
 
+# ruff: noqa: S608 - queries of the benchmark itself, over its own files
+
 from __future__ import annotations
 
 import gzip
@@ -37,7 +39,7 @@ DUCK_READ = (
 
 def run(command: str) -> tuple[float, float, str]:
     """Return CPU seconds, peak MiB of the largest process, and the output."""
-    script = f"import resource, subprocess, sys; done = subprocess.run(['bash', '-c', sys.argv[1]], capture_output=True, text=True); r = resource.getrusage(resource.RUSAGE_CHILDREN); print(r.ru_maxrss, file=sys.stderr); sys.stdout.write(done.stdout); sys.stderr.write(done.stderr[-2000:]); sys.exit(done.returncode)"
+    script = "import resource, subprocess, sys; done = subprocess.run(['bash', '-c', sys.argv[1]], capture_output=True, text=True); r = resource.getrusage(resource.RUSAGE_CHILDREN); print(r.ru_maxrss, file=sys.stderr); sys.stdout.write(done.stdout); sys.stderr.write(done.stderr[-2000:]); sys.exit(done.returncode)"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([sys.executable, "-S", "-c", script, command], capture_output=True, text=True, timeout=900, check=False)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
