@@ -475,7 +475,8 @@ class FakeDesk:
     def many(self, ticket_ids: Sequence[str]) -> Mapping[str, Ticket]:
         self._world.read()
         tickets = [self._world.tickets.setdefault(name, FakeTicket(name)) for name in ticket_ids]
-        return {item.id: ticket(item.id, updated_at=item.updated, status=item.status) for item in tickets if not item.deleted}
+        shown = [item for item in tickets if not item.deleted]
+        return {item.id: ticket(item.id, updated_at=item.updated, status=item.status, issue_key=item.issue_key) for item in shown}
 
     def merged_into(self, ticket: Ticket) -> str | None:
         return self._world.tickets[ticket.id].merged_into

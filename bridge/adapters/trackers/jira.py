@@ -264,10 +264,23 @@ class Jira:
             tried("project", lambda: str(self._get(f"project/{self._settings.project}", {}).get("name") or self._settings.project))
         if all(item.ok for item in found):
             found += self._permissions(self._settings.project, attachments=True)
+            found += self._later()
             found.append(checks.type_check(self._issue_types(self._settings.project), self._settings.issue_type)[0])
         return found
 
     # Details
+
+    def _later(self) -> list[Check]:
+        """Return what is missing for following and closing duplicates; nothing when all is there."""
+        wanted = {"EDIT_ISSUES": "keep figures up to date", "ADD_COMMENTS": "comment", "TRANSITION_ISSUES": "close duplicates"}
+        project = self._settings.project
+        answer = self._get("mypermissions", {"projectKey": project, "permissions": ",".join(wanted)})
+        missing = [check for check in checks.permission_checks(answer.get("permissions") or {}, wanted, project) if not check.ok]
+        types = self._get("issueLinkType", {}).get("issueLinkTypes") or []
+        if not any(life.DUPLICATE in str(item.get("name", "")).lower() for item in types):
+            hint = "ask an administrator for a link type Duplicate: two issues about one thing are linked by it"
+            missing.append(Check(connection="tracker", what="link types", ok=False, detail="no link type Duplicate", hint=hint))
+        return missing
 
     def _know_fields(self) -> None:
         """Read the create screen, whose kinds of fields an update needs too."""
