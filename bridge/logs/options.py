@@ -26,6 +26,7 @@ _KEYS: Final = (
     "columns",
     "delimiter",
 )
+_EXAMPLE: Final = "formats: {jobs: {pattern: '(?P<at>\\S+) (?P<level>\\w+) (?P<message>.*)', samples: ['2026-03-10T02:00:00Z INFO done']}}"
 _GROUPS: Final = ("level", "message", "account_id", "trace_id", "service")
 
 
@@ -46,6 +47,8 @@ class SourceOptions:
     paths: tuple[str, ...]
     format: str | None = None
     """None: sniffed for each file."""
+    pattern: re.Pattern[str] | None = None
+    """Of a format that bridge.yaml defines: a line that it matches is an event, its named groups are the fields."""
     service: str | None = None
     fields: Mapping[str, FieldRef] = field(default_factory=dict)
     zone: tzinfo | None = None
@@ -60,13 +63,14 @@ class SourceOptions:
 def parse_sources(values: Mapping[str, Any], where: str) -> tuple[SourceOptions, ...]:
     """Check the mapping under a log source's name; InputError carries every problem."""
     check = _Checker(where=where, problems=[])
-    check.known(values, ("sources",), where)
+    check.known(values, ("sources", "formats"), where)
+    formats = check.formats(values.get("formats"), f"{where} formats")
     raw = values.get("sources")
     sources: list[SourceOptions] = []
     if not isinstance(raw, list) or not raw:
         check.add(f"sources must be a list of at least one source, not {raw!r}", where, "sources: [{paths: [logs/*]}]")
     else:
-        sources = [check.source(item, f"{where} sources[{index}]") for index, item in enumerate(raw)]
+        sources = [check.source(item, f"{where} sources[{index}]", formats) for index, item in enumerate(raw)]
     if check.problems:
         count = len(check.problems)
         summary = check.problems[0].message if count == 1 else f"{count} problems in the log sources"
@@ -94,12 +98,37 @@ class _Checker:
                 near = difflib.get_close_matches(str(key), keys, n=1)
                 self.add(f"unknown key '{key}'", where, f"did you mean '{near[0]}'?" if near else f"known: {', '.join(keys)}")
 
-    def source(self, item: Any, where: str) -> SourceOptions:
+    def formats(self, value: Any, where: str) -> dict[str, re.Pattern[str]]:
+        """Return the patterns of the formats defined here; each must match all of its sample lines."""
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            self.add(f"formats must be a mapping, not {value!r}", where, _EXAMPLE)
+            return {}
+        found: dict[str, re.Pattern[str]] = {}
+        for name, entry in value.items():
+            here = f"{where}.{name}"
+            if not isinstance(entry, Mapping) or str(name) in FORMATS:
+                self.add("a format has a name of its own and is a mapping with pattern and samples", here, _EXAMPLE)
+                continue
+            self.known(entry, ("pattern", "samples"), here)
+            pattern = self.pattern(entry.get("pattern"), "pattern", here)
+            if pattern is None:
+                continue
+            if "at" not in pattern.groupindex:
+                self.add(f"the pattern has no group for the time: {pattern.pattern!r}", here, "(?P<at>...)")
+            for sample in self.texts(entry, "samples", here, required=True):
+                if pattern.match(sample) is None:
+                    self.add(f"the pattern does not match its sample: {sample[:120]!r}", here, "bridge logs formats check")
+            found[str(name)] = pattern
+        return found
+
+    def source(self, item: Any, where: str, formats: Mapping[str, re.Pattern[str]]) -> SourceOptions:
         if not isinstance(item, Mapping):
             self.add(f"a source must be a mapping, not {item!r}", where, "{paths: [logs/*]}")
             return SourceOptions(paths=())
         self.known(item, _KEYS, where)
-        kind = self.choice(item, "format", FORMATS, where)
+        kind = self.choice(item, "format", (*FORMATS, *formats), where)
         fields = self.fields(item.get("fields"), f"{where} fields")
         service = self.text(item, "service", where)
         if service and "service" in fields:
@@ -110,6 +139,7 @@ class _Checker:
         return SourceOptions(
             paths=self.texts(item, "paths", where, required=True),
             format=kind,
+            pattern=formats.get(kind) if kind is not None else None,
             service=service,
             fields=fields,
             zone=self.zone(item, where),

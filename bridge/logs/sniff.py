@@ -29,8 +29,12 @@ class Sniffed:
     lines: int
 
 
-def make(kind: str, options: SourceOptions, clockwork: Clockwork) -> Format:
+def make(kind: str, options: SourceOptions, clockwork: Clockwork) -> Format:  # noqa: PLR0911 - one for each format
     """Return the format of that name for one file."""
+    if options.pattern is not None:
+        from bridge.logs.formats.pattern import patterned
+
+        return patterned(kind, options.pattern)
     # Imported where used: a question to JSON lines does not pay for the patterns of the others.
     if kind == "json":
         from bridge.logs.formats.json_lines import json_lines
@@ -100,7 +104,7 @@ def locator(kind: str, options: SourceOptions, block: bytes) -> Locator | None:
         return Locator(kind="start" if kind == "text" else "bracket")
     ref = options.fields.get("at")
     names = ref.names if ref else usual_names("at")
-    if (ref and ref.pattern) or kind == "syslog":
+    if (ref and ref.pattern) or kind == "syslog" or options.pattern is not None:
         return None
     sample = block[:_SAMPLE_BYTES]
     if kind == "csv":
