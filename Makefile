@@ -9,7 +9,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates eval-logs eval-trainticket eval-redact eval-similar bench-logs lock clean
+.PHONY: help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction eval-logs eval-trainticket eval-redact eval-similar bench-logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -75,6 +75,9 @@ eval-logs: $(VENV)/.dev ## template mining on LogHub (needs ../shared)
 
 bench-templates: $(VENV)/.dev ## template mining against drain3 (needs ../shared; peers: BRIDGE_PEERS=python)
 	@$(BIN)/python -m tests.bench.templates 1024
+
+bench-reproduction: $(VENV)/.dev ## shrinking against ddmin, ProbDD and picire (picire: PICIRE_SITE=its site-packages)
+	@$(BIN)/python tests/bench/reproduction.py
 
 eval-trainticket: $(VENV)/.dev ## from a real system's logs to the service at fault (needs ../shared)
 	@$(BIN)/python -m tests.eval.trainticket

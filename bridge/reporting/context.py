@@ -14,7 +14,7 @@ from bridge.model.finding import Concentration, Contrast, Excerpt, LogLine
 from bridge.model.window import Window
 from bridge.reporting import formats, views
 from bridge.reporting.charts import Chart
-from bridge.reporting.facts import ReportFacts, masked_analysis, ticket_views
+from bridge.reporting.facts import ReportFacts, masked_analysis, masked_reproduction, ticket_views
 from bridge.reporting.links import allowed
 from bridge.reporting.safe import Safe, code_block, code_span, escaped, printed
 
@@ -141,6 +141,7 @@ def values(facts: ReportFacts) -> dict[str, Any]:
         "title": views.title(facts),
         "summary": views.summary(facts),
         "steps": views.steps(facts),
+        "reproduction": masked_reproduction(facts),
         "case": _case_view(facts),
         "investigation": facts.investigation,
         "tickets": ticket_views(facts),

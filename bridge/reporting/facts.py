@@ -13,6 +13,7 @@ from bridge.model.evidence import Provenance
 from bridge.model.finding import Analysis, Cohort, LogLine
 from bridge.model.investigation import Investigation
 from bridge.model.privacy import Policy
+from bridge.model.reproduction import Reproduction
 from bridge.model.ticket import Ticket
 from bridge.text.redact.kinds import EMAIL, KNOWN, ORGANIZATION, PERSON
 from bridge.text.redact.pseudonyms import Labels
@@ -42,6 +43,8 @@ class ReportFacts:
     """All changes of the window, for the marks on the timeline."""
     attachments: tuple[str, ...] = ()
     """Names of further files that go with the report."""
+    reproduction: Reproduction | None = None
+    """What a machine has run; None: nothing was reproduced yet."""
     policy: Policy = field(default_factory=Policy)
     """What the report's readers may see."""
 
@@ -182,6 +185,12 @@ def masked_counts(facts: ReportFacts) -> dict[str, int]:
         mask.subject(ticket.subject)
         mask.account(ticket.account_name or "")
     return dict(sorted(mask.counts.items()))
+
+
+def masked_reproduction(facts: ReportFacts) -> Reproduction | None:
+    """Return the reproduction with personal values masked in what its steps send."""
+    made, mask = facts.reproduction, mask_of(facts)
+    return replace(made, steps=tuple(replace(step, words=mask.words(step.words)) for step in made.steps)) if made else None
 
 
 def quoted(facts: ReportFacts) -> tuple[str, ...]:

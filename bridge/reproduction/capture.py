@@ -26,12 +26,13 @@ _TOKENS = re.compile(
 _HEADERS = re.compile(
     r"authorization|proxy-authorization|cookie|set-cookie|.*(token|api-?key|secret|session|csrf|xsrf|signature).*", re.IGNORECASE
 )
+_MAIL = re.compile(r"[A-Za-z0-9._%+\-]{1,64}@(?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,63}")
 _LEAST = 4
 """Shorter values are replaced where they stand, not wherever the same letters occur."""
 
 
 def scrub(recording: Recording, key: bytes) -> Recording:
-    """Return the recording with every credential replaced: passwords by a hole, tokens by a keyed stand-in.
+    """Return the recording with every credential replaced (passwords by a hole, tokens by a keyed stand-in), and mail addresses too.
 
     The same token gets the same stand-in everywhere, so links are found as before; the key is never stored, so nobody can
     try tokens against a stand-in. A token is replaced wherever its text occurs, in paths and in other fields too.
@@ -45,8 +46,12 @@ def scrub(recording: Recording, key: bytes) -> Recording:
     everywhere = sorted((value for value in found if len(value) >= _LEAST), key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, everywhere))) if everywhere else None
 
+    def person(match: re.Match[str]) -> str:
+        return f"person-{hmac.new(key, match[0].lower().encode(), hashlib.sha256).hexdigest()[:12]}@example.test"
+
     def clean(text: str) -> str:
-        return pattern.sub(lambda match: found[match[0]], text) if pattern else text
+        text = pattern.sub(lambda match: found[match[0]], text) if pattern else text
+        return _MAIL.sub(person, text) if "@" in text else text
 
     return replace(recording, exchanges=tuple(_cleaned(exchange, clean) for exchange in recording.exchanges))
 

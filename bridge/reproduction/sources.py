@@ -43,7 +43,7 @@ def read(text: str, *, name: str) -> Recording:
 def har(text: str, *, name: str) -> Recording:
     """Read an HTTP Archive (1.2). Assets and preflights are left out; base64 bodies that are no text are kept as base64."""
     try:
-        entries = json.loads(text)["log"]["entries"]
+        entries = list(json.loads(text)["log"]["entries"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"not a HAR file: {error}", where=name, hint="save one in the browser: Network, Export HAR with content"

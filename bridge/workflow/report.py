@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,8 @@ from bridge.reporting.gates import problems
 from bridge.workflow.codec import to_json, write_bytes, write_text
 from bridge.workflow.events import StepDone, StepStarted, Warned
 from bridge.workflow.evidence_store import EvidenceStore
+from bridge.workflow.reproduction_store import ATTACHED, load_verdict
+from bridge.workflow.reproduction_store import FOLDER as REPRODUCTION
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,7 +51,7 @@ def make_report(context: Context, case_id: str, *, template: str | None = None) 
         facts(context, case, analysis, investigation), find_template(template or investigation.report, context.workspace.root / "templates")
     )
     gates = problems(built)
-    files = _write(folder, built, gates)
+    files = _write(folder, built, gates, reproduction_files(context, case_id))
     for problem in gates:
         context.emit(Warned(message=f"the report can't be filed like this ({problem.where}): {problem.message}"))
     case = replace(case, state="reported" if case.state in {"open", "investigated"} else case.state)
@@ -86,7 +88,18 @@ def facts(context: Context, case: Case, analysis: Analysis, investigation: Inves
         policy=context.workspace.privacy.policy(context.workspace.privacy.tracker, case_id=case.id),
         failures=_failures(store, analysis, investigation),
         changes=_changes(store, investigation, case),
+        attachments=tuple(reproduction_files(context, case.id)),
+        reproduction=load_verdict(context, case.id),
     )
+
+
+def reproduction_files(context: Context, case_id: str) -> dict[str, bytes]:
+    """Return the reproduction's files that go to the tracker, by name; none when the last try did not reproduce it."""
+    verdict = load_verdict(context, case_id)
+    if verdict is None or not verdict.files:
+        return {}
+    paths = (context.cases.folder(case_id) / REPRODUCTION / name for name in ATTACHED)
+    return {path.name: path.read_bytes() for path in paths if path.is_file()}
 
 
 def _failures(store: EvidenceStore, analysis: Analysis, investigation: Investigation) -> tuple[datetime, ...]:
@@ -109,7 +122,7 @@ def _changes(store: EvidenceStore, investigation: Investigation, case: Case) -> 
     return tuple(sorted((c for c in rows if case.window.contains(c.at)), key=lambda c: (c.at, c.kind, c.name)))
 
 
-def _write(folder: Path, built: Report, gates: Sequence[Problem]) -> tuple[Path, ...]:
+def _write(folder: Path, built: Report, gates: Sequence[Problem], more: Mapping[str, bytes]) -> tuple[Path, ...]:
     texts = {
         "report.md": built.markdown,
         "report.html": built.html,
@@ -123,7 +136,7 @@ def _write(folder: Path, built: Report, gates: Sequence[Problem]) -> tuple[Path,
     for name, text in texts.items():
         write_text(folder / "report" / name, text)
         files.append(folder / "report" / name)
-    for part, contents in (("report/pictures", built.pictures), ("attachments", built.attachments)):
+    for part, contents in (("report/pictures", built.pictures), ("attachments", {**built.attachments, **more})):
         for name, data in sorted(contents.items()):
             write_bytes(folder / part / name, data)
             files.append(folder / part / name)

@@ -25,18 +25,17 @@ from bridge.workflow.events import StepDone, StepStarted
 from bridge.workflow.replaying import Runner
 from bridge.workflow.reproduce_plan import Prepared, Wanted, prepare
 from bridge.workflow.reproduction_settings import TargetSettings, target
+from bridge.workflow.reproduction_store import FOLDER
 
 if TYPE_CHECKING:
     from bridge.ports import HttpTarget
     from bridge.workflow.context import Context
 
-FOLDER = "reproduction"
 _LINKED = "linked"
 """Stands where a run puts an earlier answer's value."""
 _ROUNDS = 4
 _PROOF = 0.01
 """Doubt that is left after the clean runs that prove a fix."""
-_EXPORTED = ("test_reproduction.py", "reproduce.sh", "reproduce.http", "reproduce.hurl", "run.har")
 OpenTarget = Callable[[TargetSettings, tuple[str, ...]], "HttpTarget"]
 Clocks = Mapping[int, datetime]
 
@@ -329,12 +328,6 @@ def _har(last: Played | None, prepared: Prepared, made: Reproduction) -> str:
 def _needed(seen: int, runs: int) -> int:
     """Return the clean runs that leave less than one percent of doubt at the lower end of the measured rate."""
     return max(3, repeats(min(0.999, max(0.001, wilson(seen, runs)[0])), _PROOF))
-
-
-def load_verdict(context: Context, case_id: str) -> Reproduction | None:
-    """Return the case's reproduction, None when there is none yet."""
-    path = context.cases.folder(case_id) / FOLDER / "verdict.json"
-    return from_json(path.read_text(encoding="utf-8"), Reproduction, where=str(path)) if path.is_file() else None
 
 
 def verify(context: Context, case_id: str, target_name: str, open_target: OpenTarget) -> Verification:
