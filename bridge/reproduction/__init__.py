@@ -1,1 +1,1 @@
-"""Reproduction: requests, links, reduction, verdicts. Empty until its issue is built."""
+"""Reproduction: recordings, links between requests, reduction, verdicts, files to run."""

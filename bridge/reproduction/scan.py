@@ -63,6 +63,6 @@ def require_clean(files: dict[str, str], known: tuple[str, ...] = ()) -> None:
     if found:
         raise GateError(
             f"{len(found)} places of the artefacts look like secrets; nothing was written",
-            hint="add the field's name to reproduction.secrets, or the value is a credential that was recorded: revoke it",
+            hint="look at the places in the recording; a credential that was recorded should be revoked",
             problems=tuple(found[:20]),
         )
