@@ -36,9 +36,9 @@ else:
 run(texts[0])
 best, found = 1e9, []
 for _ in range(3):
-    started = time.perf_counter()
+    started = time.process_time()
     found = [run(text) for text in texts]
-    best = min(best, time.perf_counter() - started)
+    best = min(best, time.process_time() - started)
 print(json.dumps({"seconds": best, "found": found}))
 """
 
@@ -90,9 +90,9 @@ def main() -> int:
     plain.spans(texts[0])
     best, ours = 1e9, []
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.process_time()
         ours = [[(span.start, span.end) for span in plain.spans(text)] for text in texts]
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.process_time() - started)
     share, speed = row("bridge", documents, ours, best)
     bars = [("recall of the six structured types", share, ">=", 0.99)]
     for name in ("scrubadub", "datafog"):

@@ -42,18 +42,35 @@ _PEM: Final = re.compile(
 )
 _URL: Final = re.compile(r"\b[A-Za-z][A-Za-z0-9+.\-]{1,20}://[^\s/:@\"'<>\0]{0,64}:([^\s/@\"'<>\0]{1,128})@")
 _HOOK: Final = re.compile(r"hooks\.slack\.com/(?:services|workflows)/([0-9A-Za-z/]{20,128})")
-_SCHEME: Final = re.compile(r"(?i)\b(?:bearer|basic|token|splunk)\s+([0-9A-Za-z._~+/\-]{16,4096}={0,2})(?![0-9A-Za-z])")
+_SCHEME: Final = re.compile(r"(?i)\b(?:bearer|basic|token|splunk)[ \t]+([0-9A-Za-z._~+/\-]{16,4096}={0,2})(?![0-9A-Za-z])")
 _FIELD: Final = re.compile(
     r"(?i)(?:password|passwd|passwort|kennwort|secret|api[_\-]?key|private[_\-]?key|access[_\-]?key|secret[_\-]?key|auth[_\-]?key|"
     r"access[_\-]?token|refresh[_\-]?token|id[_\-]?token|auth[_\-]?token|session[_\-]?id|authorization|"
     r"(?<![0-9A-Za-z])(?:pass(?:phrase|code)?|pwd|token|sessid|phpsessid|jsessionid|cookie|signature|sig|otp|cvv|cvc|pin))"
-    r"[\"']?\s{0,3}(?:=>|:=|[=:])\s{0,3}(?:[\"']((?:[^\"'\n\0\\]|\\.){1,512})[\"']|([^\s\"',;&)}\]<>\0]{1,512}))"
+    r"[\"']?[ \t]{0,3}(?:=>|:=|[=:])[ \t]{0,3}(?:[\"']((?:[^\"'\n\0\\]|\\.){1,512})[\"']|([^\s\"',;&)}\]<>\0]{1,512}))"
 )
 _NOTHING: Final = re.compile(
     r"(?i)[*x.•\-_#?]+|null|none|nil|true|false|undefined|empty|yes|no|ok|\(?(?:not )?set\)?|required|invalid|missing|expired|bearer|basic|redacted|hidden|masked|\[.*|\$\{?\w.*|%.*|<.*|\{.*|env:.*|file:.*|keyring:.*|0x[0-9a-f]+|[\w.$]+@[0-9a-f]+|\w*\{.*"
 )
-_WEAK: Final = re.compile(r"(?i)(?:token|sig|signature|pin|otp|cookie|pass|sessi?d|key)[\"']?\s{0,3}(?:=>|:=|[=:])")
-_FIELD_HINT: Final = re.compile(r"(?i)pass|pwd|kennwort|secret|token|key|sess|cookie|authori|sig|otp|cv[vc]|pin|bearer|basic|splunk")
+_WEAK: Final = re.compile(r"(?i)(?:token|sig|signature|pin|otp|cookie|pass|sessi?d|key)[\"']?[ \t]{0,3}(?:=>|:=|[=:])")
+_FIELD_HINTS: Final = (
+    "pass",
+    "pwd",
+    "kennwort",
+    "secret",
+    "token",
+    "key",
+    "sess",
+    "cookie",
+    "authori",
+    "sig",
+    "otp",
+    "cv",
+    "pin",
+    "bearer",
+    "basic",
+    "splunk",
+)
 
 
 def secrets(text: str) -> Iterator[Span]:
@@ -66,7 +83,8 @@ def secrets(text: str) -> Iterator[Span]:
         yield from (Span(start=m.start(1), end=m.end(1), kind=SECRET) for m in _URL.finditer(text) if not _NOTHING.fullmatch(m[1]))
     if "hooks." in text:
         yield from (Span(start=m.start(1), end=m.end(1), kind=SECRET) for m in _HOOK.finditer(text))
-    if _FIELD_HINT.search(text):
+    small = text.lower()
+    if any(map(small.__contains__, _FIELD_HINTS)):
         yield from (Span(start=m.start(1), end=m.end(1), kind=SECRET) for m in _SCHEME.finditer(text) if _random(m[1]))
         yield from _fields(text)
 

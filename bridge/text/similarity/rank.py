@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import Any, Final
 
 import numpy as np
@@ -172,5 +173,5 @@ def _words(index: Index, query: _Query, at: int) -> list[str]:
     weights = index.weights
     there = weights.columns[weights.starts[at] : weights.starts[at + 1]]
     given = query.gains
-    best = sorted((column for column in there.tolist() if column in given), key=lambda column: (-given[column], column))
+    best = nlargest(2 * _WORDS, (column for column in there.tolist() if column in given), key=given.__getitem__)
     return list(dict.fromkeys(query.names[column] for column in best))[:_WORDS]

@@ -19,6 +19,8 @@ _LIBRARY: Final = re.compile(
     r"^(?:java|javax|jdk|sun|scala|kotlin|org\.junit|junit|org\.mockito|org\.apache\.maven|org\.hamcrest|com\.google\.common)\."
 )
 _EXCEPTION: Final = re.compile(r"\b((?:[a-z][\w]*\.)*[A-Z]\w*(?:Exception|Error|Failure|Fault))\b")
+_VERBS: Final = ("GET ", "POST ", "PUT ", "PATCH ", "DELETE ")
+_JVM_MARKS: Final = (".java:", ".kt:", ".scala:", ".groovy:", "(Unknown Source)")
 _FRAMES: Final = 5
 _SCANNED: Final = 20_000
 KINDS: Final = {
@@ -38,7 +40,7 @@ def signals(text: str) -> dict[str, str]:
         found.update({f"fingerprint:{mark}": mark for mark in _FINGERPRINT.findall(text)})
     if "emplate" in text or "bridge-tpl" in text:
         found.update({f"template:{mark}": mark for pair in _TEMPLATE.findall(text) for mark in pair if mark})
-    for method, path, status in _ENDPOINT.findall(text):
+    for method, path, status in _ENDPOINT.findall(text) if any(verb in text for verb in _VERBS) else ():
         plain = re.sub(r"/[0-9a-f\-]*[0-9][0-9a-f\-]*(?=/|$)", "/{id}", path)
         found[f"endpoint:{method} {plain} {status}"] = f"{method} {plain} {status}"
     frames = _frames(text)
@@ -53,10 +55,11 @@ def signals(text: str) -> dict[str, str]:
 
 def _frames(text: str) -> list[str]:
     """Return the program's own frames, the innermost first; line numbers change with every release and are left out."""
-    if "at " in text:
+    if any(mark in text for mark in _JVM_MARKS):
         found = [frame for frame in _JVM.findall(text) if not _LIBRARY.match(frame)]
         if len(found) >= _FRAMES:
             return found
+    if ".js:" in text or ".ts:" in text:
         found = _NODE.findall(text)
         if len(found) >= _FRAMES:
             return found

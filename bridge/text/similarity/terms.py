@@ -13,7 +13,7 @@ BODY: Final = 3_000
 GRAM: Final = 4
 """Characters of the pieces that titles are compared by."""
 _LONGEST: Final = 64
-_TOKEN: Final = re.compile(r"[^\W_](?:[\w.\-/:$#]{0,250}[^\W_])?")
+_TOKEN: Final = re.compile(r"[^\W_]+(?:[_.\-/:$#]+[^\W_]+)*")
 _PART: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _LETTERS: Final = re.compile(r"\w+")
 _STOP: Final = frozenset(
