@@ -224,6 +224,14 @@ def beside_jira(sent: list[Sent], api: int) -> Iterator[str]:
             yield f"a null or a long id in {request.path}"
 
 
+def public_comments(sent: list[Sent]) -> Iterator[str]:
+    """Yield comments that customers of a service project would see."""
+    internal = [{"key": "sd.public.comment", "value": {"internal": True}}]
+    for request in sent:
+        if request.method == "post" and request.path.endswith("/comment") and request.body.get("properties") != internal:
+            yield f"{request.path} is a public comment"
+
+
 def _schema(node: Any) -> Iterator[str]:
     import jsonschema_rs
 
@@ -241,7 +249,7 @@ def test_every_request_fits(tmp_path: Path) -> None:
         (folder / "affected.csv").write_text("account_id\n", encoding="utf-8")
         with running.sandbox(folder, start=running.seed(tickets=TICKETS)) as site:
             jira, zendesk = live(site, folder, api)
-        faults += [f"v{api}: {fault}" for fault in (*violations(contract, jira), *beside_jira(jira, api))]
+        faults += [f"v{api}: {fault}" for fault in (*violations(contract, jira), *beside_jira(jira, api), *public_comments(jira))]
         faults += violations(specs.zendesk(), zendesk)
         comments = [
             request.body["ticket"]["comment"] for request in zendesk if request.method == "put" and "comment" in request.body["ticket"]

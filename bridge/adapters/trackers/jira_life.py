@@ -124,8 +124,9 @@ def comments(client: JiraClient, issue: IssueRef) -> list[Comment]:
 
 
 def add_comment(client: JiraClient, issue: IssueRef, body: str) -> str:
-    """Add a comment once."""
-    return str(client.request("POST", f"issue/{issue.id}/comment", "once", body={"body": _body(client, body)}).get("id", ""))
+    """Add a comment once; in a service project it is an internal one, which customers can't see."""
+    sent = {"body": _body(client, body), "properties": [{"key": "sd.public.comment", "value": {"internal": True}}]}
+    return str(client.request("POST", f"issue/{issue.id}/comment", "once", body=sent).get("id", ""))
 
 
 def update_comment(client: JiraClient, issue: IssueRef, comment_id: str, body: str) -> None:
