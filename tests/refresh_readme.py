@@ -38,9 +38,9 @@ def demo(folder: Path) -> str:
 
 
 def into_readme(shown: str) -> None:
-    """Replace the block between the marks with the part that investigates, reports and files."""
-    start = shown.index("$ bridge run ")
-    end = shown.index("$ bridge cases", start)
+    """Replace the block between the marks with what an analyst does once the tickets are chosen."""
+    start = shown.index("$ bridge investigate ")
+    end = shown.index("The whole road", start)
     part = re.sub(r"^ +\(\d+\.\d s\)\n", "", shown[start:end], flags=re.MULTILINE)
     block = re.sub(r"\n{3,}", "\n\n", part).strip()
     readme = ROOT / "README.md"

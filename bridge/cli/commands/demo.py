@@ -99,23 +99,35 @@ def _road(args: argparse.Namespace, made: DemoWorkspace, url: str) -> int:
     from bridge.sandbox.seed import from_json
     from bridge.sandbox.server import start
 
-    parameters = [word for name, value in made.parameters.items() for word in ("-p", f"{name}={value}")]
-    include = ["--include-found"] if not args.real else []
-    road = (
-        ["doctor"],
-        ["tickets"],
-        ["run", *made.tickets, "--with", made.investigation, *parameters, *include, "--yes"],
-        ["file", "BR-0001", "--yes"],
-        ["cases"],
-    )
+    port = int(url.rpartition(":")[2])
     output.narrate(f"==> a tracker and a help desk on {url}")
-    with start(made.folder / "sandbox.sqlite", port=int(url.rpartition(":")[2]), seed=from_json(made.seed)) as running:
-        for command in road:
+    with start(made.folder / "sandbox.sqlite", port=port, seed=from_json(made.seed)) as running:
+        for command in _commands(args, made, port):
             code = _run(command, made.folder)
             if code != ExitCode.DONE:
                 return code
         _end(made, running.url)
     return ExitCode.DONE
+
+
+def _commands(args: argparse.Namespace, made: DemoWorkspace, port: int) -> tuple[list[str], ...]:
+    """Return what an analyst would type. The real logs have no system to run the steps against, so there it is shorter."""
+    start = [*made.tickets, "--with", made.investigation]
+    if args.real:
+        parameters = [word for name, value in made.parameters.items() for word in ("-p", f"{name}={value}")]
+        return (["doctor"], ["tickets"], ["run", *start, *parameters, "--yes"], ["file", "BR-0001", "--yes"], ["cases"])
+    return (
+        ["doctor"],
+        ["tickets"],
+        ["investigate", *start, "--include-found"],
+        ["reproduce", "BR-0001", "--target", "staging", "--send"],
+        ["report", "BR-0001"],
+        ["file", "BR-0001", "--yes"],
+        ["file", "BR-0001", "--yes"],
+        ["cases"],
+        ["sandbox", "fix", "--port", str(port)],
+        ["verify", "BR-0001", "--target", "staging"],
+    )
 
 
 def _run(command: list[str], folder: Path) -> int:
