@@ -74,6 +74,10 @@ class RetryLaterError(BridgeError):
         self.after_seconds = after_seconds
 
 
+class TimedOutError(RetryLaterError):
+    """A query was ended at its limit of seconds: nothing is known, which is not the same as no rows."""
+
+
 class GateError(BridgeError):
     """The answer is no: something was checked before it may leave, and fails."""
 

@@ -1,6 +1,6 @@
 """What every database adapter does alike: read its options, keep types, tell a timeout from an answer.
 
-Types of a result, whatever the product (docs/sql-safety.md has the table): times are timestamp[us, UTC], a
+Types of a result, whatever the product (docs/databases.md has the table): times are timestamp[us, UTC], a
 time without a zone is refused unless the workspace says `naive_timestamps: UTC`; numeric keeps its own
 precision and scale; the column `arr`, the money of the standard views, is decimal128(18, 2); arrays, structs,
 maps and JSON are JSON text; uuid, enum, time and interval are text; bytes are hex text.
@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -21,14 +22,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bridge.errors import InputError, Problem, RetryLaterError
+from bridge.errors import InputError, Problem, RefusedError, TimedOutError
 from bridge.plugins import AdapterOptions
+from bridge.ports import Cut, Keep, Limits, QueryResult
 
 NAIVE = "naive_timestamps"
 MONEY_COLUMN = "arr"
+BOOLEANS = frozenset({"failed", "worked"})
+"""Truth values of the standard views, where the product has no type for them."""
 MONEY = pa.decimal128(18, 2)
 MOMENT = pa.timestamp("us", tz="UTC")
 _WIDEST = 38
+_REFERENCE = re.compile(r"(env|file|keyring):.+", re.DOTALL)
 
 
 def read_options(options: AdapterOptions, *, required: Collection[str], optional: Collection[str]) -> dict[str, Any]:
@@ -51,6 +56,11 @@ def read_options(options: AdapterOptions, *, required: Collection[str], optional
     if problems:
         raise InputError(problems[0].message, where=options.where, hint=problems[0].hint, problems=tuple(problems))
     return dict(options.values)
+
+
+def resolved(options: AdapterOptions, key: str, value: object) -> str:
+    """Return a value of bridge.yaml as text, a reference to a secret resolved."""
+    return options.secret(key) if isinstance(value, str) and _REFERENCE.fullmatch(value) else str(value)
 
 
 @dataclass(slots=True)
@@ -78,9 +88,85 @@ def deadline(seconds: float, cancel: Callable[[], object]) -> Iterator[Deadline]
         timer.cancel()
 
 
-def timed_out(seconds: float, *, where: str) -> RetryLaterError:
+@dataclass(slots=True)
+class Running:
+    """What an adapter runs now, and how each is ended on the server; safe to use from several threads."""
+
+    _cancels: dict[object, Callable[[], object]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def cancellable(self, cancel: Callable[[], object]) -> Iterator[None]:
+        """Let `cancel()` end what the block runs."""
+        key = object()
+        with self._lock:
+            self._cancels[key] = cancel
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._cancels.pop(key, None)
+
+    def cancel(self) -> None:
+        """End everything that runs now."""
+        with self._lock:
+            cancels = list(self._cancels.values())
+        for cancel in cancels:
+            cancel()
+
+
+@dataclass(slots=True, kw_only=True)
+class Capped:
+    """Hands rows on until a cap is reached."""
+
+    limits: Limits
+    keep: Keep
+    cut: Cut = ""
+    rows: int = 0
+    bytes: int = 0
+
+    def add(self, part: pa.Table) -> bool:
+        """Hand on what the caps allow; False when one is reached and reading may end."""
+        room = self.limits.rows - self.rows
+        if part.num_rows > room:
+            part, self.cut = part.slice(0, room), "rows"
+        size = part.nbytes
+        if self.bytes + size > self.limits.bytes:
+            # Rows are taken as equally large: the cap is a guard, not an account.
+            fitting = int(part.num_rows * (self.limits.bytes - self.bytes) / size)
+            part, self.cut = part.slice(0, fitting), "bytes"
+        self.rows += part.num_rows
+        self.bytes += part.nbytes
+        self.keep(part)
+        return not self.cut
+
+
+def gather(stream: Callable[[Keep], Cut]) -> QueryResult:
+    """Return everything that a stream hands on as one table; decimals get the widest scale that occurred."""
+    parts: list[pa.Table] = []
+    cut = stream(parts.append)
+    schema = parts[0].schema
+    for position, known in enumerate(schema):
+        kinds = {part.schema.field(position).type for part in parts}
+        if len(kinds) > 1:
+            scale = max(kind.scale for kind in kinds)
+            schema = schema.set(position, known.with_type(pa.decimal128(_WIDEST, scale)))
+    table = pa.concat_tables([part.cast(schema) for part in parts])
+    return QueryResult(table=table, truncated=bool(cut), cut=cut)
+
+
+def too_costly(cost: float, limit: float, *, where: str) -> RefusedError:
+    """Return the error for a plan that is above the gate; nothing ran."""
+    return RefusedError(
+        f"refused before it ran: the server's plan costs {cost:,.0f}, the limit is {limit:,.0f}",
+        where=where,
+        hint="bound the time column, take a shorter window, or raise limits.cost in bridge.yaml",
+    )
+
+
+def timed_out(seconds: float, *, where: str) -> TimedOutError:
     """Return the error for a query that was cancelled by our limit: neither `no rows` nor `cut`."""
-    return RetryLaterError(
+    return TimedOutError(
         f"timed out: the query was cancelled after {seconds:g} s and returned nothing",
         where=where,
         hint="take a shorter window, or raise limits.seconds in bridge.yaml",

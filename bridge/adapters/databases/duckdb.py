@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from bridge.adapters.databases.common import NAIVE, deadline, normal, read_options, timed_out
+from bridge.adapters.databases.common import NAIVE, Capped, Running, deadline, gather, normal, read_options, timed_out
 from bridge.errors import AccessError, BridgeError, InputError, NotFoundError, RetryLaterError
 from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions
-from bridge.ports import BoundQuery, Limits, QueryResult
+from bridge.ports import BoundQuery, Cut, Keep, Limits, QueryResult
 from bridge.sql.paramstyle import for_driver
 
 _LOCKED = {
@@ -43,16 +43,22 @@ class DuckDBDatabase:
     where: str
     dialect: str = "duckdb"
     product: str = "duckdb"
+    running: Running = field(default_factory=Running, repr=False, compare=False)
 
     def run(self, query: BoundQuery, limits: Limits) -> QueryResult:
-        """Run one query on a connection of its own; RetryLaterError when the limit of seconds was reached."""
+        """Run one query on a connection of its own; TimedOutError when the limit of seconds was reached."""
+        return gather(lambda keep: self.stream(query, limits, keep))
+
+    def stream(self, query: BoundQuery, limits: Limits, keep: Keep) -> Cut:
+        """Hand rows on as DuckDB gives them."""
         text, arguments = for_driver(query, "named-dollar")
         where = f"database '{self.name}'"
         connection = self._connect()
+        capped = Capped(limits=limits, keep=lambda part: keep(normal(part, naive_utc=self.naive_utc, where=where)))
         try:
-            with deadline(limits.seconds, connection.interrupt) as state:
+            with deadline(limits.seconds, connection.interrupt) as state, self.running.cancellable(connection.interrupt):
                 try:
-                    table = _fetch(connection, text, arguments, limits.rows + 1)
+                    _fetch(connection, text, arguments, capped)
                 except duckdb.InterruptException:
                     if state.passed:
                         raise timed_out(limits.seconds, where=where) from None
@@ -61,8 +67,11 @@ class DuckDBDatabase:
             raise _translated(error, where) from error
         finally:
             connection.close()
-        truncated = table.num_rows > limits.rows
-        return QueryResult(table=normal(table.slice(0, limits.rows), naive_utc=self.naive_utc, where=where), truncated=truncated)
+        return capped.cut
+
+    def cancel(self) -> None:
+        """Interrupt what runs."""
+        self.running.cancel()
 
     def check(self) -> Sequence[Check]:
         """Tell whether the file opens, and how many tables it has. It is always read only."""
@@ -104,16 +113,17 @@ class DuckDBDatabase:
         return connection
 
 
-def _fetch(connection: duckdb.DuckDBPyConnection, text: str, arguments: object, rows: int) -> pa.Table:
-    reader = connection.sql(text, params=arguments).to_arrow_reader(min(_BATCH, rows))
-    batches: list[pa.RecordBatch] = []
-    count = 0
-    for batch in reader:
-        batches.append(batch)
-        count += batch.num_rows
-        if count >= rows:
-            break
-    return pa.Table.from_batches(batches, schema=reader.schema).slice(0, rows)
+def _fetch(connection: duckdb.DuckDBPyConnection, text: str, arguments: object, capped: Capped) -> None:
+    # One row past the cap tells a cut from an end.
+    reader = connection.sql(text, params=arguments).to_arrow_reader(min(_BATCH, capped.limits.rows + 1))
+    try:
+        capped.add(reader.schema.empty_table())
+        for batch in reader:
+            if not capped.add(pa.Table.from_batches([batch])):
+                break
+    finally:
+        # An error's traceback would keep it open, and the next connect to this file waits until it is closed.
+        reader.close()
 
 
 def _translated(error: duckdb.Error, where: str) -> BridgeError:

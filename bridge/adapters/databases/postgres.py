@@ -8,37 +8,33 @@ stays. Rows are streamed and reading stops one row past the cap.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-import pyarrow as pa
 from psycopg import errors, sql
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.string import TextLoader
 
-from bridge.adapters.databases.common import MOMENT, NAIVE, normal, read_options, timed_out, to_json
+from bridge.adapters.databases import postgres_fast
+from bridge.adapters.databases.common import NAIVE, Capped, Running, gather, normal, read_options, resolved, timed_out, too_costly
+from bridge.adapters.databases.postgres_columns import Columns
 from bridge.errors import AccessError, BridgeError, InputError, NotFoundError, RefusedError, RetryLaterError
 from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions
-from bridge.ports import BoundQuery, Limits, QueryResult
+from bridge.ports import BoundQuery, Cut, Keep, Limits, QueryResult
 from bridge.sql.paramstyle import Arguments, for_driver
 
 CONNECT_SECONDS = 10
 LOCK_SECONDS = 2
 _CHUNK = 5_000
-_NUMERIC = 1700
-_WIDEST = 38
-_REFERENCE = re.compile(r"(env|file|keyring):.+", re.DOTALL)
+MANY_ROWS = 50_000
+"""From this estimate on a result is read through ADBC. Below, psycopg: a cursor, which ADBC needs here, has no parallel plan."""
 _KEYS = ("url", "host", "port", "dbname", "user", "password", "sslmode", "sslrootcert", "search_path")
-_TYPES = {
-    16: pa.bool_(), 21: pa.int64(), 23: pa.int64(), 20: pa.int64(), 26: pa.int64(), 700: pa.float64(), 701: pa.float64(),
-    1082: pa.date32(), 1184: MOMENT, 1114: pa.timestamp("us"), 17: pa.binary(),
-}  # fmt: skip
-"""Arrow types by type id; everything else but numeric and arrays is text as PostgreSQL writes it."""
 _AS_TEXT = ("json", "jsonb", "uuid", "time", "timetz", "interval", "inet", "cidr", "name", "int4range", "int8range", "numrange", "tsrange",
             "tstzrange", "daterange")  # fmt: skip
 
@@ -66,7 +62,7 @@ def open_database(options: AdapterOptions) -> PostgresDatabase:
     references to secrets. `search_path` is one schema or a list; `naive_timestamps: UTC` as everywhere.
     """
     values = read_options(options, required=(), optional=_KEYS)
-    given = {key: _secret(options, key, value) for key, value in values.items() if key in _KEYS and key != "search_path"}
+    given = {key: resolved(options, key, value) for key, value in values.items() if key in _KEYS and key != "search_path"}
     url = given.pop("url", "")
     try:
         target = {**(conninfo_to_dict(url) if url else {}), **given}
@@ -86,10 +82,6 @@ def open_database(options: AdapterOptions) -> PostgresDatabase:
     )
 
 
-def _secret(options: AdapterOptions, key: str, value: object) -> str:
-    return options.secret(key) if isinstance(value, str) and _REFERENCE.fullmatch(value) else str(value)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresDatabase:
     """One PostgreSQL server behind the port `Database`; a session per query."""
@@ -102,23 +94,53 @@ class PostgresDatabase:
     where: str
     dialect: str = "postgres"
     product: str = "postgres"
+    running: Running = field(default_factory=Running, repr=False, compare=False)
 
     def run(self, query: BoundQuery, limits: Limits) -> QueryResult:
-        """Run one query in a session of its own; RetryLaterError when the server cancelled it at the limit of seconds."""
+        """Run one query in a session of its own; TimedOutError when the server cancelled it at the limit of seconds."""
+        return gather(lambda keep: self.stream(query, limits, keep))
+
+    def stream(self, query: BoundQuery, limits: Limits, keep: Keep) -> Cut:
+        """Hand rows on as they come; large results (by the plan) come through the driver adbc-driver-postgresql where it is installed."""
         text, arguments = for_driver(query, "pyformat")
         where = f"database '{self.name}'"
-        connection = self._connect(limits.seconds)
+        capped = Capped(limits=limits, keep=lambda part: keep(normal(part, naive_utc=self.naive_utc, where=where)))
+        with self._session(limits.seconds, where) as connection:
+            columns = _gate(connection, text, arguments, limits, where)
+            if columns is None:
+                _stream(connection, text, arguments, capped)
+        if columns is not None:
+            conninfo = make_conninfo("", **{**self.target, **_fixed(limits.seconds)})
+            session = postgres_fast.Session(
+                conninfo=conninfo, settings=self._settings(limits.seconds), seconds=limits.seconds, running=self.running
+            )
+            try:
+                postgres_fast.stream(session, columns, text, arguments, capped, where=where)
+            except postgres_fast.NotThisWay:
+                # A value that ADBC binds otherwise (text for an enum): psycopg lets the server decide the type.
+                with self._session(limits.seconds, where) as connection:
+                    _stream(connection, text, arguments, capped)
+        return capped.cut
+
+    def cancel(self) -> None:
+        """End what runs, on the server."""
+        self.running.cancel()
+
+    @contextmanager
+    def _session(self, seconds: float, where: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """A session with every limit set, rolled back and closed at the end; errors in it become ours."""
+        connection = self._connect(seconds)
         try:
-            self._limit(connection, limits.seconds)
-            table, truncated = _stream(connection, text, arguments, limits.rows)
+            self._limit(connection, seconds)
+            with self.running.cancellable(connection.cancel_safe):
+                yield connection
             connection.rollback()
         except errors.QueryCanceled as error:
-            raise timed_out(limits.seconds, where=where) from error
+            raise timed_out(seconds, where=where) from error
         except psycopg.Error as error:
             raise self._translated(error, where) from error
         finally:
             connection.close()
-        return QueryResult(table=normal(table, naive_utc=self.naive_utc, where=where), truncated=truncated)
 
     def check(self) -> Sequence[Check]:
         """Tell whether it is reachable, and whether the role can do no more than read."""
@@ -174,16 +196,8 @@ class PostgresDatabase:
         )
 
     def _connect(self, seconds: float) -> psycopg.Connection[tuple[Any, ...]]:
-        fixed: dict[str, str | int] = {
-            "connect_timeout": CONNECT_SECONDS,
-            "application_name": "ticket-bridge",
-            # Behind the server's own timeout: a server that went away must not hold the analyst for hours.
-            "tcp_user_timeout": int((seconds + CONNECT_SECONDS) * 1000),
-            "keepalives_idle": 30,
-            "options": "-c default_transaction_read_only=on -c client_encoding=UTF8",
-        }
         try:
-            return psycopg.connect(**{**self.target, **fixed})  # type: ignore[arg-type] # libpq's parameters by name
+            return psycopg.connect(**{**self.target, **_fixed(seconds)})  # type: ignore[arg-type] # libpq's parameters by name
         except psycopg.Error as error:
             raise self._translated(error, self.where) from error
 
@@ -192,20 +206,23 @@ class PostgresDatabase:
         connection.prepare_threshold = None
         for kind in _AS_TEXT:
             connection.adapters.register_loader(kind, TextLoader)
-        milliseconds = max(1, int(seconds * 1000))
-        settings = {
-            "statement_timeout": str(milliseconds),
-            "lock_timeout": str(min(milliseconds, LOCK_SECONDS * 1000)),
-            "idle_in_transaction_session_timeout": str(milliseconds + 10_000),
-            "TimeZone": "UTC",
-            "standard_conforming_strings": "on",
-        }
-        for setting, value in settings.items():
-            connection.execute(sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(setting), sql.Literal(value)))
-        if self.search_path:
-            path = sql.SQL(", ").join(sql.Identifier(part) for part in self.search_path)
-            connection.execute(sql.SQL("SET LOCAL search_path = {}").format(path))
+        for setting, value in self._settings(seconds):
+            connection.execute(sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(setting), sql.SQL(value)))
         connection.execute("SELECT 1")
+
+    def _settings(self, seconds: float) -> list[tuple[str, str]]:
+        """Return what every transaction sets first: names, and values as SQL."""
+        milliseconds = max(1, int(seconds * 1000))
+        settings = [
+            ("statement_timeout", str(milliseconds)),
+            ("lock_timeout", str(min(milliseconds, LOCK_SECONDS * 1000))),
+            ("idle_in_transaction_session_timeout", str(milliseconds + 10_000)),
+            ("TimeZone", "'UTC'"),
+            ("standard_conforming_strings", "on"),
+        ]
+        if self.search_path:
+            settings.append(("search_path", ", ".join(_quoted(part) for part in self.search_path)))
+        return settings
 
     def _translated(self, error: psycopg.Error, where: str) -> BridgeError:
         detail = error.diag.message_primary or str(error).strip().splitlines()[-1]
@@ -259,88 +276,57 @@ def _unreachable(message: str, target: Mapping[str, str], where: str) -> BridgeE
     return RetryLaterError(f"{spot} can't be reached: {last}", where=where, hint="is the server running, and reachable from here?")
 
 
-def _stream(connection: psycopg.Connection[tuple[Any, ...]], text: str, arguments: Arguments, rows: int) -> tuple[pa.Table, bool]:
-    """Read at most `rows` rows in chunks; psycopg's stream is one statement by the extended protocol, and cancels when left early."""
-    columns: _Columns | None = None
-    truncated = False
+def _fixed(seconds: float) -> dict[str, str | int]:
+    """Return what bridge.yaml can't change of a connection."""
+    return {
+        "connect_timeout": CONNECT_SECONDS,
+        "application_name": "ticket-bridge",
+        # Behind the server's own timeout: a server that went away must not hold the analyst for hours.
+        "tcp_user_timeout": int((seconds + CONNECT_SECONDS) * 1000),
+        "keepalives_idle": 30,
+        "options": "-c default_transaction_read_only=on -c client_encoding=UTF8",
+    }
+
+
+def _gate(connection: psycopg.Connection[tuple[Any, ...]], text: str, arguments: Arguments, limits: Limits, where: str) -> Columns | None:
+    """Refuse a plan above the limit; return the columns when the plan expects so many rows that the fast way pays."""
+    if limits.cost is None:
+        return None
+    row = connection.execute(b"EXPLAIN (FORMAT JSON) " + text.encode(), arguments, prepare=True).fetchone()
+    plan = json.loads(row[0])[0]["Plan"] if row else {}
+    if plan.get("Total Cost", 0) > limits.cost:
+        raise too_costly(plan["Total Cost"], limits.cost, where=where)
+    if min(plan.get("Plan Rows", 0), limits.rows) < MANY_ROWS or not postgres_fast.installed():
+        return None
+    columns = _described(connection, text, arguments)
+    return columns if postgres_fast.can_read(columns) else None
+
+
+def _stream(connection: psycopg.Connection[tuple[Any, ...]], text: str, arguments: Arguments, capped: Capped) -> None:
+    """Hand rows on in chunks; psycopg's stream is one statement by the extended protocol, and cancels when left early."""
+    columns: Columns | None = None
+    chunk: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:
-        chunk: list[tuple[Any, ...]] = []
         # Arguments are always given, also none: without them psycopg would not read %% as %.
         stream = cursor.stream(text.encode(), arguments, size=_CHUNK)
-        for count, row in enumerate(stream):
+        for row in stream:
             if columns is None:
-                columns = _Columns.of(cursor.description or [])
-            if count == rows:
-                truncated = True
-                with suppress(psycopg.Error):
-                    stream.close()  # type: ignore[attr-defined] # an Iterator by type, a generator in fact
-                break
+                columns = Columns.of(cursor.description or [])
             chunk.append(row)
             if len(chunk) == _CHUNK:
-                columns.add(chunk)
+                if not capped.add(columns.table(chunk)):
+                    with suppress(psycopg.Error):
+                        stream.close()  # type: ignore[attr-defined] # an Iterator by type, a generator in fact
+                    return
                 chunk = []
         if columns is None:
-            # An empty stream does not say its columns. LIMIT 0 plans and runs nothing; prepare keeps the extended protocol.
-            cursor.execute(b"SELECT * FROM (" + text.encode() + b"\n) AS q LIMIT 0", arguments, prepare=True)
-            columns = _Columns.of(cursor.description or [])
-        columns.add(chunk)
-    return columns.table(), truncated
+            # An empty stream does not say its columns.
+            columns = _described(connection, text, arguments)
+        capped.add(columns.table(chunk))
 
 
-@dataclass(slots=True, kw_only=True)
-class _Columns:
-    """The rows so far as Arrow arrays, column by column."""
-
-    names: list[str]
-    types: list[pa.DataType | None]
-    """None: a numeric without declared scale, decided at the end."""
-    arrays: list[list[Any]]
-
-    @classmethod
-    def of(cls, description: Sequence[psycopg.Column]) -> _Columns:
-        return cls(
-            names=[column.name for column in description], types=[_type(column) for column in description], arrays=[[] for _ in description]
-        )
-
-    def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Add rows; a value that its type can't hold (a numeric NaN, a far date) is an InputError that names the column."""
-        for name, kind, arrays, values in zip(self.names, self.types, self.arrays, zip(*rows, strict=True), strict=False):
-            if kind is None:
-                arrays.extend(values)
-                continue
-            try:
-                arrays.append(pa.array(_plain(values) if kind == pa.string() else values, type=kind))
-            except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
-                raise InputError(f"column '{name}' holds a value that can't be kept: {error}", hint="cast it in the view") from error
-
-    def table(self) -> pa.Table:
-        """Return everything that was added."""
-        finished = [
-            _decimals(name, arrays) if kind is None else pa.chunked_array(arrays, type=kind)
-            for name, kind, arrays in zip(self.names, self.types, self.arrays, strict=True)
-        ]
-        return pa.Table.from_arrays(finished, names=self.names)
-
-
-def _type(column: psycopg.Column) -> pa.DataType | None:
-    if column.type_code != _NUMERIC:
-        return _TYPES.get(column.type_code, pa.string())
-    if column.precision is None or column.scale is None or not 0 <= column.scale <= column.precision <= _WIDEST:
-        return None
-    return pa.decimal128(column.precision, column.scale)
-
-
-def _decimals(name: str, values: Sequence[Any]) -> pa.ChunkedArray:
-    """Numeric without declared scale (sum, avg): the widest scale that occurs."""
-    given = [value for value in values if value is not None]
-    if any(not value.is_finite() for value in given):
-        raise InputError(f"column '{name}' holds NaN or infinity", hint="turn it into NULL in the view: NULLIF(x, 'NaN')")
-    scale = max((-int(value.as_tuple().exponent) for value in given), default=0)
-    try:
-        return pa.chunked_array([pa.array(values, type=pa.decimal128(_WIDEST, min(_WIDEST, max(0, scale))))])
-    except pa.ArrowInvalid as error:
-        raise InputError(f"column '{name}' holds numbers of more than {_WIDEST} digits", hint="round() it in the view") from error
-
-
-def _plain(values: Sequence[Any]) -> list[str | None]:
-    return [value if value is None or isinstance(value, str) else to_json(value) for value in values]
+def _described(connection: psycopg.Connection[tuple[Any, ...]], text: str, arguments: Arguments) -> Columns:
+    """Return the columns of a query; LIMIT 0 plans and runs nothing, prepare keeps the extended protocol."""
+    with connection.cursor() as cursor:
+        cursor.execute(b"SELECT * FROM (" + text.encode() + b"\n) AS q LIMIT 0", arguments, prepare=True)
+        return Columns.of(cursor.description or [])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,17 +17,16 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from bridge.adapters.databases.common import MOMENT, NAIVE, normal, read_options, timed_out
+from bridge.adapters.databases.common import BOOLEANS, MOMENT, NAIVE, Capped, Running, gather, normal, read_options, timed_out
 from bridge.errors import AccessError, BridgeError, InputError, NotFoundError, RetryLaterError
 from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions
-from bridge.ports import BoundItem, BoundQuery, Limits, QueryResult
+from bridge.ports import BoundItem, BoundQuery, Cut, Keep, Limits, QueryResult
 from bridge.sql.paramstyle import Arguments, for_driver
 
 _STEPS = 10_000
 """Virtual machine steps between two looks at the clock: a few milliseconds."""
 _BATCH = 50_000
-_BOOLEANS = frozenset({"failed", "worked"})
 _READABLE_PRAGMAS = frozenset({"table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list"})
 _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 _UNSAFE_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
@@ -51,26 +50,37 @@ class SQLiteDatabase:
     where: str
     dialect: str = "sqlite"
     product: str = "sqlite"
+    running: Running = field(default_factory=Running, repr=False, compare=False)
 
     def run(self, query: BoundQuery, limits: Limits) -> QueryResult:
-        """Run one query on a connection of its own; RetryLaterError when the limit of seconds was reached."""
+        """Run one query on a connection of its own; TimedOutError when the limit of seconds was reached."""
+        return gather(lambda keep: self.stream(query, limits, keep))
+
+    def stream(self, query: BoundQuery, limits: Limits, keep: Keep) -> Cut:
+        """Hand all rows on at once: SQLite's columns have no types, so that the values of all rows decide."""
         text, arguments = for_driver(query, "named-colon")
         where = f"database '{self.name}'"
         connection = self._connect()
         end = time.monotonic() + limits.seconds
         try:
             connection.set_progress_handler(lambda: int(time.monotonic() > end), _STEPS)
-            cursor = connection.execute(text, _bound(arguments))
-            names = [column[0] for column in cursor.description or ()]
-            rows = _fetch(cursor, limits.rows + 1)
+            with self.running.cancellable(connection.interrupt):
+                cursor = connection.execute(text, _bound(arguments))
+                names = [column[0] for column in cursor.description or ()]
+                rows = _fetch(cursor, limits.rows + 1)
         except sqlite3.Error as error:
             if time.monotonic() > end:
                 raise timed_out(limits.seconds, where=where) from error
             raise _translated(error, where) from error
         finally:
             connection.close()
-        table = self._table(names, rows[: limits.rows], where)
-        return QueryResult(table=normal(table, naive_utc=self.naive_utc, where=where), truncated=len(rows) > limits.rows)
+        capped = Capped(limits=limits, keep=keep)
+        capped.add(normal(self._table(names, rows, where), naive_utc=self.naive_utc, where=where))
+        return capped.cut
+
+    def cancel(self) -> None:
+        """Interrupt what runs."""
+        self.running.cancel()
 
     def check(self) -> Sequence[Check]:
         """Tell whether the file opens, and how many tables it has. It is always read only."""
@@ -105,7 +115,10 @@ class SQLiteDatabase:
         if not self.path.is_file():
             raise NotFoundError(f"no file {self.path}", where=self.where, hint="correct `path` of the database, or make the file")
         try:
-            connection = sqlite3.connect(f"file:{quote(str(self.path))}?mode=ro", uri=True, timeout=5, isolation_level=None)
+            # Ctrl-C and the cap on time interrupt from another thread.
+            connection = sqlite3.connect(
+                f"file:{quote(str(self.path))}?mode=ro", uri=True, timeout=5, isolation_level=None, check_same_thread=False
+            )
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.set_authorizer(_authorize)
@@ -120,7 +133,7 @@ class SQLiteDatabase:
 
     def _array(self, name: str, values: Sequence[Scalar], where: str) -> pa.Array:
         kinds = {type(value) for value in values if value is not None}
-        if name in _BOOLEANS and kinds <= {int} and {value for value in values if value is not None} <= {0, 1}:
+        if name in BOOLEANS and kinds <= {int} and {value for value in values if value is not None} <= {0, 1}:
             return pa.array([None if value is None else bool(value) for value in values], type=pa.bool_())
         if (name == "at" or name.endswith("_at")) and kinds <= {str}:
             return self._times(name, [value if isinstance(value, str) else None for value in values], where)

@@ -12,6 +12,7 @@ import pytest
 
 from bridge.plugins import AdapterOptions
 from bridge.ports import Database
+from tests.adapters.databases import servers
 
 NOW = datetime(2026, 3, 17, 6, tzinfo=UTC)
 SECRETS = {"password": "of-no-use"}
@@ -56,6 +57,49 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         running.cleanup()
 
 
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[servers.MariaDB]:
+    if not servers.installed():
+        pytest.skip(servers.WANTED)
+    with servers.mariadb() as server:
+        server.execute(
+            "CREATE DATABASE app CHARACTER SET utf8mb4",
+            "CREATE TABLE app.accounts (account_id VARCHAR(40) PRIMARY KEY, name VARCHAR(200), plan VARCHAR(20), arr DECIMAL(18,2), seats INT, "
+            "created_at TIMESTAMP NOT NULL)",
+            "CREATE DATABASE hidden",
+            "CREATE TABLE hidden.secrets (word TEXT)",
+            "CREATE TABLE app.written (n INT)",
+            "CREATE USER reader",
+            "GRANT SELECT, SHOW VIEW ON app.* TO reader",
+            "CREATE USER writer",
+            "GRANT SELECT, INSERT ON app.written TO writer",
+        )
+        connection = server.connect(database="app")
+        with connection.cursor() as cursor:
+            cursor.execute("SET time_zone = '+00:00'")
+            cursor.executemany(
+                "INSERT INTO accounts VALUES (%s, %s, %s, %s, %s, %s)",
+                [(*row[:5], row[5].replace("T", " ").replace("Z", "")) for row in ACCOUNTS],
+            )
+        connection.close()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def chdb_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    session_of = pytest.importorskip("chdb.session", reason="needs chdb-core")
+    folder = tmp_path_factory.mktemp("chdb")
+    session = session_of.Session(str(folder))
+    session.query("CREATE DATABASE app ENGINE = Atomic")
+    session.query("CREATE TABLE app.accounts (account_id String, name String, plan String, arr Decimal(18, 2), seats Int32, created_at DateTime('UTC')) "
+                  "ENGINE = MergeTree ORDER BY account_id")  # fmt: skip
+    for row in ACCOUNTS:
+        values = ", ".join("'" + str(value).replace("'", "''") + "'" for value in row)
+        session.query(f"INSERT INTO app.accounts SETTINGS date_time_input_format = 'best_effort' VALUES ({values})")  # noqa: S608 - the rows above
+    session.close()
+    return folder
+
+
 @pytest.fixture
 def duckdb_file(tmp_path: Path) -> Path:
     path = tmp_path / "app.duckdb"
@@ -78,7 +122,7 @@ def sqlite_file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=["duckdb", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(params=["duckdb", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres), "mariadb", "chdb"])
 def open_app(request: pytest.FixtureRequest) -> Open:
     """Return a function that opens the sample database of one product, with further options."""
     product = str(request.param)
@@ -88,6 +132,17 @@ def open_app(request: pytest.FixtureRequest) -> Open:
         running: Server = request.getfixturevalue("server")
         values = {"host": running.host, "dbname": "postgres", "user": running.reader}
         return lambda **more: open_postgres(options({**values, **more}, Path("/")))
+    if product == "mariadb":
+        from bridge.adapters.databases.mysql import open_mariadb
+
+        maria: servers.MariaDB = request.getfixturevalue("mariadb_server")
+        account = {"unix_socket": maria.socket, "dbname": "app", "user": "reader"}
+        return lambda **more: open_mariadb(options({**account, **more}, Path("/")))
+    if product == "chdb":
+        from bridge.adapters.databases.clickhouse import open_database as open_clickhouse
+
+        folder: Path = request.getfixturevalue("chdb_folder")
+        return lambda **more: open_clickhouse(options({"path": str(folder), "dbname": "app", **more}, Path("/")))
     path: Path = request.getfixturevalue(f"{product}_file")
     if product == "duckdb":
         from bridge.adapters.databases.duckdb import open_database as open_duckdb
