@@ -1,15 +1,13 @@
-"""Every command, flag and help text in one place; imports nothing heavy, so that `bridge --help` stays fast."""
+"""The parser: every command with its arguments, and errors that name the nearest known word. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
+from bridge.cli.arguments import COMMANDS
 from bridge.errors import ExitCode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 EPILOG = """\
 start here:
@@ -68,109 +66,7 @@ def _common(parser: argparse.ArgumentParser, formats: tuple[str, ...] = ("text",
     group.add_argument("--verbose", action="store_true", help="tell on stderr what is being done")
 
 
-def _investigate_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("tickets", nargs="+", metavar="TICKET", help="ids as the queue shows them: ZD-1042")
-    parser.add_argument(
-        "--with", dest="investigation", required=True, metavar="INVESTIGATION", help="its id; all: bridge investigations list"
-    )
-    parser.add_argument(
-        "-p",
-        dest="parameters",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a parameter of the investigation: -p window='last 7 days'",
-    )
-    parser.add_argument(
-        "--include-found", action="store_true", help="also take the tickets of affected accounts that tell of the same symptom"
-    )
-    parser.add_argument("--refresh", action="store_true", help="collect evidence again that is already in the case")
-    parser.add_argument(
-        "--unverified", action="store_true", help="also run queries that were never tested on this kind of database (docs/dialects.md)"
-    )
-    parser.add_argument(
-        "--new", action="store_true", help="open a new case even where one with these tickets and this investigation is open"
-    )
-
-
-def _file_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="show what would be written, write nothing")
-    parser.add_argument(
-        "--recreate",
-        action="store_true",
-        help="file again although an earlier create may have arrived: only after looking into the tracker",
-    )
-    choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--join", default="", metavar="KEY", help="join the tickets to this issue instead of filing a new one")
-    choice.add_argument("--anew", action="store_true", help="file a new issue although one like it is there")
-
-
-def _follow_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("cases", nargs="*", metavar="CASE", help="only these (default: all that are filed)")
-    parser.add_argument("--every", type=int, metavar="N", help="look again every N minutes, until Ctrl-C")
-    parser.add_argument("--drafts", action="store_true", help="show the answers to customers that wait for approval")
-    parser.add_argument("--send", nargs="+", default=[], metavar="DRAFT", help="send these answers: whoever names them approves them")
-    parser.add_argument("--text", metavar="FILE", help="with --send: these words instead of the draft's")
-    parser.add_argument("--drop", nargs="+", default=[], metavar="DRAFT", help="throw these answers away")
-
-
-def _logs_arguments(parser: argparse.ArgumentParser) -> None:
-    from bridge.cli import logs_arguments
-
-    parser.add_argument("action", choices=("templates", "compare", *logs_arguments.ACTIONS))
-    parser.add_argument("files", nargs="*", metavar="FILE", help="log files, plain or compressed; - reads stdin")
-    logs_arguments.question_arguments(parser)
-    templates = parser.add_argument_group("templates")
-    templates.add_argument(
-        "--field", metavar="NAME", help="where the message is in JSON lines (default: message, msg, event, log, text, body)"
-    )
-    templates.add_argument("--content-column", metavar="NAME", help="FILE is CSV; the messages are in this column")
-    templates.add_argument("--assign", metavar="OUT", help="write one JSON line a line: line, template_id, template (- writes to stdout)")
-    templates.add_argument("--known", metavar="FILE", help="templates of earlier runs (JSON): read first, brought up to date at the end")
-    compare = parser.add_argument_group("compare")
-    compare.add_argument(
-        "--before", nargs="+", default=[], metavar="FILE|TIME..TIME", help="how it normally is: files, a stretch of time, or both"
-    )
-    compare.add_argument("--after", nargs="+", default=[], metavar="FILE|TIME..TIME", help="how it is now")
-    compare.add_argument("--by", default="service", metavar="FIELD", help="the groups that are ranked (default service)")
-    compare.add_argument("--source", metavar="NAME", help="read the files as this log source of bridge.yaml says")
-
-
-def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("case", metavar="CASE")
-    parser.add_argument("--target", required=True, metavar="NAME", help="a test system of bridge.yaml (reproduction.targets)")
-    parser.add_argument(
-        "--har", metavar="FILE", help="a recording: HAR, request log (JSON lines) or access log (default: those of bridge.yaml)"
-    )
-    parser.add_argument(
-        "--session",
-        choices=("account", "user", "trace"),
-        default="account",
-        help="whose requests before the failure are taken (default account)",
-    )
-    parser.add_argument(
-        "--anchor", type=int, metavar="N", help="number of the failing request in the recording, from 1 (default: found from the case)"
-    )
-    parser.add_argument(
-        "--check",
-        action="append",
-        default=[],
-        metavar="CHECK",
-        help="what its answer shows: --check 'rows == 0' (default: proposed from the case)",
-    )
-    parser.add_argument(
-        "--confirm",
-        action="append",
-        default=[],
-        metavar="ROUTE",
-        help="let a route run that deletes, moves money or sends messages: 'DELETE /reports/{report}'",
-    )
-    parser.add_argument(
-        "--runs", type=int, default=20, metavar="N", help="runs of the smallest sequence that measure its rate (default 20)"
-    )
-
-
-def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to read than helpers
+def build() -> Parser:
     """Return the whole parser."""
     parser = Parser(
         prog="bridge",
@@ -181,142 +77,8 @@ def build() -> Parser:  # noqa: PLR0915 - one flat list of commands is easier to
     )
     parser.add_argument("--version", action="store_true", help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-
-    def add(name: str, text: str, arguments: Callable[[argparse.ArgumentParser], None] | None = None) -> argparse.ArgumentParser:
+    for name, text, arguments in COMMANDS:
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
-        if arguments:
-            arguments(command)
+        arguments(command)
         _common(command, ("text", "json", "jsonl", "parquet") if name == "logs" else ("text", "json", "jsonl"))
-        return command
-
-    init = add("init", "make a workspace: bridge.yaml, views, investigations, templates")
-    init.add_argument("folder", nargs="?", default=".", metavar="DIR", help="where (default: here)")
-    init.add_argument(
-        "--from",
-        dest="database",
-        metavar="DATABASE",
-        help="propose views/*.sql from the schema of this database of bridge.yaml, or of this file",
-    )
-
-    tickets = add("tickets", "list the queue of unsolved tickets")
-    tickets.add_argument("--query", default="", metavar="WORDS", help="only tickets with these words")
-    tickets.add_argument("--limit", type=int, default=100, metavar="N", help="at most N tickets (default 100)")
-
-    add(
-        "investigate", "open a case: collect evidence and find out who is affected, since when, and what they share", _investigate_arguments
-    )
-
-    report = add("report", "render a case's report to Markdown, Jira wiki markup and HTML")
-    report.add_argument("case", metavar="CASE")
-    report.add_argument("--template", metavar="NAME", help="another template than the investigation's")
-
-    file = add("file", "file a case's report as one issue, linked with every ticket; a second run writes nothing")
-    file.add_argument("case", metavar="CASE")
-    _file_arguments(file)
-    file.add_argument("--yes", action="store_true", help="don't ask before writing outside")
-
-    run = add("run", "investigate, report and file in one go; asks before it writes outside", _investigate_arguments)
-    _file_arguments(run)
-    run.add_argument("--yes", action="store_true", help="don't ask before writing outside")
-
-    more = add("add", "link more tickets to a case that is filed, and bring the issue's figures up to date")
-    more.add_argument("case", metavar="CASE")
-    more.add_argument("tickets", nargs="+", metavar="TICKET", help="ids as the queue shows them: ZD-1042")
-
-    add("follow", "tell the tickets what became of their issues, each news once; answers to customers wait for approval", _follow_arguments)
-
-    add("stuck", "show what waits for somebody longer than the policy allows")
-
-    reconcile = add("reconcile", "compare ledger, tracker and help desk, and mend what is missing on request")
-    reconcile.add_argument("cases", nargs="*", metavar="CASE", help="only these (default: all that are filed)")
-    reconcile.add_argument("--repair", action="store_true", help="write again what is missing; notes are never repeated")
-
-    audit = add("audit", "show every outside write: when, by whom, and the answer")
-    audit.add_argument("case", nargs="?", default="", metavar="CASE", help="only this one (default: all)")
-
-    tracker = add("tracker", "print a starting point for tracker.fields, from the tracker's create screen")
-    tracker.add_argument("action", choices=("map",))
-
-    reproduce = add(
-        "reproduce", "replay a case's recorded session on a test system and shrink it; shows only what it would send", _reproduce_arguments
-    )
-    reproduce.add_argument("--send", action="store_true", help="send it; without this nothing is sent")
-    reproduce.add_argument("--clean-up", action="store_true", help="afterwards delete what the last run made on the target")
-
-    verify = add("verify", "run a case's reproduction again: fixed, still failing, or can't tell")
-    verify.add_argument("case", metavar="CASE")
-    verify.add_argument("--target", required=True, metavar="NAME", help="a test system of bridge.yaml (reproduction.targets)")
-
-    add("cases", "list the cases of the workspace")
-
-    show = add("show", "show a case: findings, evidence, what is filed and what is next")
-    show.add_argument("case", metavar="CASE")
-    show.add_argument("--evidence", metavar="NAME", help="the rows of one table (its name, or E1)")
-    show.add_argument("--limit", type=int, default=20, metavar="N", help="at most N rows (default 20)")
-    show.add_argument("--show-personal", action="store_true", help="columns tagged as personal data too; audit.jsonl says who asked")
-
-    add("doctor", "check every connection: reachable, permissions, what is missing, what to do")
-
-    investigations = add("investigations", "the catalogue: list, show, check, test, begin a new entry, write its pages")
-    investigations.add_argument("action", choices=("list", "show", "check", "test", "new", "docs"), nargs="?", default="list")
-    investigations.add_argument(
-        "id", nargs="?", metavar="INVESTIGATION", help="for show, new, check and test (the last two: all if left out)"
-    )
-    investigations.add_argument("--engine", action="append", default=[], metavar="NAME", help="test on this engine (default: all at hand)")
-    investigations.add_argument("--record", action="store_true", help="test: write what passed to verified.json")
-
-    views = add("views", "tell what this workspace's views lack for the catalogue, with types, before anything runs")
-    views.add_argument("action", choices=("check",))
-    views.add_argument("id", nargs="?", metavar="INVESTIGATION", help="only what this investigation needs")
-
-    sql = add("sql", "check statements against the guard: JSON lines {id, dialect, sql} in, verdicts out")
-    sql.add_argument("action", choices=("check",))
-    sql.add_argument("files", nargs="*", metavar="FILE", help=".sql files; left out: JSON lines on stdin")
-    sql.add_argument("--dialect", default="postgres", metavar="NAME", help="dialect of .sql files (default postgres)")
-
-    add("logs", "ask log files: events, counts, a timeline, the templates of their messages, and what is different now", _logs_arguments)
-
-    redact = add("redact", "take out what must not leave: stdin to stdout")
-    redact.add_argument(
-        "--spans", action="store_true", help='JSON lines {"id", "text"} in, {"id", "spans": [{"start", "end", "type"}]} out, same order'
-    )
-    redact.add_argument("--known", metavar="FILE", help="values that are known to be personal: one a line, or JSON lines {value, type}")
-    redact.add_argument(
-        "--pseudonyms", metavar="KEYREF", help="labels that tell values apart; the key as env:NAME, file:PATH or keyring:SERVICE/USER"
-    )
-    redact.add_argument("--regions", metavar="DE,GB", help="numbering plans for telephones without a country code (default: 41 of them)")
-    redact.add_argument("--keep", action="append", default=[], metavar="TYPE", help="leave this type alone; may be repeated")
-
-    similar = add("similar", "rank issues that may be about the same thing, each with the reason; it shows, you decide")
-    similar.add_argument("what", nargs="?", metavar="CASE|FILE", help="a case with its report, or a text: looked for in the tracker")
-    similar.add_argument(
-        "--corpus", metavar="FILE", help='candidates as JSON lines {"id", "created", "title", "body"}; with a case: known issues'
-    )
-    similar.add_argument(
-        "--queries", metavar="FILE", help="issues to look up in --corpus, of the same form; answers as JSON lines, same order"
-    )
-    similar.add_argument("--older-only", action="store_true", help="only candidates that were created before the query")
-    similar.add_argument("-k", type=int, default=10, metavar="N", help="at most N candidates (default 10)")
-    similar.add_argument("--index", metavar="FILE", help="keep the index of --corpus here: next time only new and changed issues are read")
-
-    schema = add("schema", "print a JSON Schema for editors")
-    schema.add_argument("name", choices=("workspace", "investigation", "case", "evidence", "findings"))
-
-    sandbox = add("sandbox", "a Jira-compatible tracker and a Zendesk-compatible help desk on this machine")
-    sandbox.add_argument(
-        "action", choices=("start", "fix", "break"), help="start: serve; fix, break: take the product's planted defect out, or back in"
-    )
-    sandbox.add_argument("--state", metavar="FILE", help="where its state lives (default: sandbox.sqlite in the workspace)")
-    sandbox.add_argument("--port", type=int, default=8765, metavar="PORT", help="default 8765")
-    sandbox.add_argument("--personality", choices=("cloud", "datacenter"), default="cloud", help="which Jira it is like (default cloud)")
-    sandbox.add_argument("--seed", metavar="FILE", help="start from this JSON file when the state is new (see docs/sandbox.md)")
-
-    demo = add("demo", "run the main job end to end on a made-up company, with no accounts anywhere")
-    demo.add_argument("--folder", default="demo-workspace", metavar="DIR", help="the workspace it makes (default demo-workspace)")
-    demo.add_argument("--database", choices=("duckdb", "postgres"), default="duckdb", help="where the application's data lies")
-    demo.add_argument("--real", action="store_true", help="on the logs of a real system instead (needs ../shared/corpora)")
-    demo.add_argument("--port", type=int, default=8765, metavar="PORT", help="of the sandbox (default 8765; 0: any free one)")
-
-    completions = add("completions", "print a completion script for your shell")
-    completions.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     return parser
