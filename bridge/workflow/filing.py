@@ -189,7 +189,7 @@ def _masked(folder: Path) -> str:
     facts = json.loads(_read(folder, "filing.json", folder.name))
     if "masked" not in facts:
         return "masked: not known (the report is of an older version)"
-    counts = ", ".join(f"{number} {kind}" for kind, number in facts["masked"].items()) or "nothing had to be"
+    counts = ", ".join(f"{number} {kind}" for kind, number in facts["masked"].items()) or "nothing to mask"
     return f"masked for {facts['destination']}: {counts}"
 
 
