@@ -1,0 +1,1 @@
+"""Strings to values: masks, symptoms, redaction, similarity, harmless terminal text."""
