@@ -68,6 +68,10 @@ class LimitsConfig:
 
     rows: int
     seconds: float
+    bytes: int = 1_073_741_824
+    cost: float = 10_000_000.0
+    concurrent: int = 2
+    """Queries that one database answers at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +157,9 @@ class Workspace:
             "views.folder": str(self.views.folder),
             "limits.rows": self.limits.rows,
             "limits.seconds": self.limits.seconds,
+            "limits.bytes": self.limits.bytes,
+            "limits.cost": self.limits.cost,
+            "limits.concurrent": self.limits.concurrent,
         }
         for config in self._adapters():
             listed[f"{config.label}.product"] = config.product
@@ -249,7 +256,7 @@ def _workspace(document: Document, root: Path) -> Workspace:
         databases=databases,
         logs={name: _adapter(document, ("logs", name), "log_sources", name) for name in data.get("logs", {})},
         views=ViewsConfig(database=database, folder=root / views.get("folder", "views")),
-        limits=LimitsConfig(rows=limits.get("rows", DEFAULT_ROWS), seconds=float(limits.get("seconds", DEFAULT_SECONDS))),
+        limits=LimitsConfig(**{"rows": DEFAULT_ROWS, **limits, "seconds": float(limits.get("seconds", DEFAULT_SECONDS))}),
         filing=data.get("filing", {}),
         privacy=PrivacyConfig(values=data.get("privacy", {}), root=root),
         reproduction=data.get("reproduction", {}),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 Scalar = str | int | float | bool | None
+Outcome = Literal["complete", "empty", "cut-rows", "cut-bytes", "timed-out"]
+"""How asking ended. `empty`: asked to the end, and there are no rows; `timed-out`: nothing is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +42,5 @@ class Provenance:
     """Path relative to the case folder."""
     counts: dict[str, int] = field(default_factory=dict)
     """For logs: lines read, parsed, joined, rejected."""
+    outcome: Outcome = "complete"
+    """How asking ended: all rows, no rows, cut at a cap, or timed out."""

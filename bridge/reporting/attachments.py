@@ -77,6 +77,7 @@ def method_json(facts: ReportFacts) -> bytes:
                 "parameters": {name: _parameter(mask, value) for name, value in source.parameters.items()},
                 "rows": source.rows,
                 "truncated": source.truncated,
+                "outcome": source.outcome,
                 "sha256": source.digest,
                 "file": source.file,
                 "started_at": utc(source.started_at).isoformat(),

@@ -17,21 +17,24 @@ from typing import TYPE_CHECKING
 
 from bridge.catalog.queries import bound
 from bridge.catalog.standard_views import missing_columns
-from bridge.errors import InputError, NotFoundError, Problem
+from bridge.errors import InputError, NotFoundError, Problem, RefusedError, TimedOutError
 from bridge.logs.store import events_schema
 from bridge.model.case import Case
-from bridge.model.evidence import Provenance, Scalar
+from bridge.model.evidence import Outcome, Provenance, Scalar
 from bridge.model.investigation import Evidence, Investigation, LogEvidence, SqlEvidence
 from bridge.model.window import Window
 from bridge.ports import Limits, LogRequest, LogResult, Span
 from bridge.sql.parameters import Value
-from bridge.workflow import joined, personal
+from bridge.workflow import audit, joined, personal
 from bridge.workflow.codec import iso
 from bridge.workflow.context import Context
 from bridge.workflow.events import StepDone, StepStarted, Warned
 from bridge.workflow.evidence_store import EvidenceStore, inputs_digest, parquet_bytes, sorted_rows
+from bridge.workflow.side_by_side import Answer, Question, asked
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     import pyarrow as pa
 
 _MOST_SPANS = 5_000
@@ -49,45 +52,87 @@ class Collected:
 
 
 def collect(context: Context, case: Case, investigation: Investigation, values: Mapping[str, Value], *, refresh: bool) -> Collected:
-    """Collect every piece of evidence, SQL first, because log selections look around its failing events."""
+    """Collect every piece of evidence: databases side by side, then what joins their rows, then logs, which look around failing rows."""
     store = EvidenceStore(context.cases.folder(case.id))
-    tables: dict[str, pa.Table] = {}
-    provenances: dict[str, Provenance] = {}
-    problems: list[str] = []
-    numbered = list(enumerate(investigation.evidence, start=1))
-    for number, spec in sorted(numbered, key=lambda each: _turn(each[1])):
-        started = time.monotonic()
-        reused = False
-        if isinstance(spec, SqlEvidence) and spec.joins:
-            source = joined.SOURCE
-            context.emit(StepStarted(source=source, what=f"E{number} {spec.name}"))
-            provenance, table = joined.collect(context, store, case, investigation, number, spec, values, tables)
-        elif isinstance(spec, SqlEvidence):
-            source = context.workspace.database(spec.database).name
-            context.emit(StepStarted(source=source, what=f"E{number} {spec.name}"))
-            provenance, table, reused = _sql(context, store, case, investigation, number, spec, values, refresh=refresh)
-        else:
-            source = spec.logs
-            context.emit(StepStarted(source=f"{source} logs", what=f"E{number} {spec.name}"))
-            provenance, table, reused, found = _logs(context, store, number, spec, values, tables, refresh=refresh)
-            source = f"{source} logs"
-            problems += found
-            for problem in found:
-                context.emit(Warned(message=problem))
-        tables[spec.name] = table
-        provenances[spec.name] = provenance
-        context.emit(
-            StepDone(
-                source=source,
-                what=f"E{number} {spec.name}",
-                detail=_detail(provenance, reused=reused),
-                seconds=None if reused else time.monotonic() - started,
-            )
+    run = _Run(context=context, store=store, case=case, investigation=investigation, values=values, refresh=refresh)
+    found = _Found(tables={}, provenances={}, problems=[])
+    numbered = sorted(enumerate(investigation.evidence, start=1), key=lambda each: _turn(each[1]))
+    asks = {spec.name: _ask(run, spec) for _, spec in numbered if isinstance(spec, SqlEvidence) and not spec.joins}
+    questions = {name: ask.question for name, ask in asks.items() if ask.kept is None}
+    settings = context.workspace.limits
+    limits = Limits(rows=settings.rows, seconds=settings.seconds, bytes=settings.bytes, cost=settings.cost)
+    with asked(questions, limits, concurrent=settings.concurrent, clock=context.clock) as answers:
+        for number, spec in numbered:
+            if isinstance(spec, SqlEvidence) and not spec.joins:
+                _sql(run, number, spec, asks[spec.name], answers.get(spec.name), found)
+    for number, spec in numbered:
+        if isinstance(spec, LogEvidence):
+            _from_logs(run, number, spec, found)
+        elif spec.joins:
+            _joined(run, number, spec, found)
+    ordered = tuple(found.provenances[spec.name] for spec in investigation.evidence)
+    shown = personal.for_findings(found.tables, investigation, ordered, context.views)
+    return Collected(tables=shown, provenances=ordered, problems=tuple(found.problems))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """What every step of one collection needs."""
+
+    context: Context
+    store: EvidenceStore
+    case: Case
+    investigation: Investigation
+    values: Mapping[str, Value]
+    refresh: bool
+
+    def started(self, source: str, number: int, name: str) -> None:
+        self.context.emit(StepStarted(source=source, what=f"E{number} {name}"))
+
+    def done(self, source: str, provenance: Provenance, *, reused: bool, seconds: float) -> None:
+        what = f"{provenance.id} {provenance.name}"
+        detail = _detail(provenance, reused=reused)
+        self.context.emit(StepDone(source=source, what=what, detail=detail, seconds=None if reused else seconds))
+
+    def audit(self, provenance: Provenance, *, outcome: str = "", message: str = "") -> None:
+        """Write one line of the audit."""
+        audit.write(
+            self.context.workspace.root,
+            audit.Run(
+                at=provenance.started_at,
+                case=self.case.id,
+                investigation=f"{self.investigation.id} v{self.investigation.version}",
+                evidence=f"{provenance.id} {provenance.name}",
+                source=provenance.source,
+                product=provenance.product,
+                query=provenance.query,
+                parameters=provenance.parameters,
+                took_seconds=provenance.took_seconds,
+                outcome=outcome or provenance.outcome,
+                rows=None if outcome or provenance.outcome == "timed-out" else provenance.rows,
+                digest="" if outcome else provenance.digest,
+                message=message,
+            ),
         )
-    ordered = tuple(provenances[spec.name] for spec in investigation.evidence)
-    return Collected(
-        tables=personal.for_findings(tables, investigation, ordered, context.views), provenances=ordered, problems=tuple(problems)
-    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What is there so far, by names in the investigation."""
+
+    tables: dict[str, pa.Table]
+    """Without those that timed out: an empty table would say that there is nothing."""
+    provenances: dict[str, Provenance]
+    problems: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ask:
+    """A query that is ready, or what is kept of it from a run before."""
+
+    question: Question
+    parameters: dict[str, Scalar | list[Scalar]]
+    kept: Provenance | None
 
 
 def _turn(spec: Evidence) -> int:
@@ -97,9 +142,11 @@ def _turn(spec: Evidence) -> int:
 
 def _detail(provenance: Provenance, *, reused: bool) -> str:
     noun = "events" if provenance.dialect == "logs" else "rows"
+    if provenance.outcome == "timed-out":
+        return "timed out: nothing is known"
     text = f"{provenance.rows:,} {noun}"
     if provenance.truncated:
-        text += ", cut at the cap"
+        text += ", cut at the cap of bytes" if provenance.outcome == "cut-bytes" else ", cut at the cap"
     rejected = provenance.counts.get("rejected", 0)
     if rejected:
         text += f", {rejected:,} lines kept as unreadable"
@@ -119,55 +166,124 @@ def plain(value: object) -> Scalar | list[Scalar]:
     return str(value)
 
 
-def _sql(
-    context: Context,
-    store: EvidenceStore,
-    case: Case,
-    investigation: Investigation,
-    number: int,
-    spec: SqlEvidence,
-    values: Mapping[str, Value],
-    *,
-    refresh: bool,
-) -> tuple[Provenance, pa.Table, bool]:
+def _ask(run: _Run, spec: SqlEvidence) -> _Ask:
+    context = run.context
     source = context.workspace.database(spec.database).name
     database = context.connections.database(source)
     query = bound(
         spec,
         dialect=database.dialect,
         views=context.views,
-        values=values,
-        declared=[p.name for p in investigation.parameters],
-        comment=f"bridge {investigation.id} v{investigation.version} {case.id}",
+        values=run.values,
+        declared=[p.name for p in run.investigation.parameters],
+        comment=f"bridge {run.investigation.id} v{run.investigation.version} {run.case.id}",
     )
     parameters = {name: plain(value) for name, value in sorted(query.values.items())}
-    old = None if refresh else store.existing(spec.name)
-    if old is not None and inputs_digest(old.source, old.query, old.parameters) == inputs_digest(source, query.text, parameters):
-        return old, store.read(old), True
-    started_at = context.clock.now()
-    begun = time.monotonic()
-    result = database.run(query, Limits(rows=context.workspace.limits.rows, seconds=context.workspace.limits.seconds))
-    took = time.monotonic() - begun
-    _require_columns(spec, result.table)
-    table = sorted_rows(result.table)
+    old = None if run.refresh else run.store.existing(spec.name)
+    same = old is not None and inputs_digest(old.source, old.query, old.parameters) == inputs_digest(source, query.text, parameters)
+    return _Ask(question=Question(source=source, database=database, query=query), parameters=parameters, kept=old if same else None)
+
+
+def _sql(run: _Run, number: int, spec: SqlEvidence, ask: _Ask, future: Future[Answer] | None, found: _Found) -> None:
+    source = ask.question.source
+    run.started(source, number, spec.name)
+    if ask.kept is not None or future is None:
+        provenance = ask.kept or run.store.table(spec.name)[0]
+        found.tables[spec.name] = run.store.read(provenance)
+        found.provenances[spec.name] = provenance
+        run.done(source, provenance, reused=True, seconds=0)
+        return
+    answer = future.result()
+    if answer.result is None:
+        _no_answer(run, number, spec, ask, answer, found)
+        return
+    _require_columns(spec, answer.result.table)
+    table = sorted_rows(answer.result.table)
+    cut = answer.result.cut or ("rows" if answer.result.truncated else "")
+    outcome: Outcome = ("cut-bytes" if cut == "bytes" else "cut-rows") if cut else "complete" if table.num_rows else "empty"
     data = parquet_bytes(table)
-    provenance = Provenance(
+    provenance = _provenance(number, spec, ask, answer, table.num_rows, data, outcome)
+    run.audit(provenance)
+    found.provenances[spec.name] = run.store.write(provenance, data)
+    found.tables[spec.name] = table
+    run.done(source, found.provenances[spec.name], reused=False, seconds=answer.took_seconds)
+
+
+def _no_answer(run: _Run, number: int, spec: SqlEvidence, ask: _Ask, answer: Answer, found: _Found) -> None:
+    """Note how it ended; what the findings can do without stays open, everything else stops the run."""
+    timed_out = isinstance(answer.error, TimedOutError)
+    data = parquet_bytes(_nothing())
+    provenance = _provenance(number, spec, ask, answer, 0, data, "timed-out")
+    ending = "timed-out" if timed_out else "refused" if isinstance(answer.error, RefusedError) else "failed"
+    run.audit(provenance, outcome=ending, message=str(answer.error))
+    if answer.error is None:
+        raise RuntimeError("a query was not asked")
+    if not timed_out or spec.name in _needed(run.investigation):
+        raise answer.error
+    found.provenances[spec.name] = run.store.write(provenance, data)
+    problem = (
+        f"evidence '{spec.name}' timed out after {answer.took_seconds:.0f} s: nothing is known from it, and the findings do without it"
+    )
+    found.problems.append(problem)
+    run.context.emit(Warned(message=problem))
+    run.done(ask.question.source, provenance, reused=False, seconds=answer.took_seconds)
+
+
+def _needed(investigation: Investigation) -> set[str]:
+    """Return the evidence without which the rest can't be collected or read."""
+    needed = {item.around for item in investigation.evidence if isinstance(item, LogEvidence) and item.around}
+    needed |= {name for item in investigation.evidence if isinstance(item, SqlEvidence) for name in item.joins}
+    if investigation.cohort is not None:
+        needed.add(investigation.cohort.source)
+    # Without accounts every account would look unaffected or unknown.
+    return needed | {item.name for item in investigation.evidence if isinstance(item, SqlEvidence) and item.view == "accounts"}
+
+
+def _nothing() -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table({})
+
+
+def _provenance(number: int, spec: SqlEvidence, ask: _Ask, answer: Answer, rows: int, data: bytes, outcome: Outcome) -> Provenance:
+    return Provenance(
         id=f"E{number}",
         name=spec.name,
         kind=spec.kind,
-        source=source,
-        product=database.product,
-        dialect=database.dialect,
-        query=query.text,
-        parameters=parameters,
-        started_at=started_at,
-        took_seconds=round(took, 3),
-        rows=table.num_rows,
-        truncated=result.truncated,
+        source=ask.question.source,
+        product=ask.question.database.product,
+        dialect=ask.question.database.dialect,
+        query=ask.question.query.text,
+        parameters=ask.parameters,
+        started_at=answer.started_at,
+        took_seconds=round(answer.took_seconds, 3),
+        rows=rows,
+        truncated=outcome in {"cut-rows", "cut-bytes"},
         digest=hashlib.sha256(data).hexdigest(),
         file=f"evidence/{number:02d}-{spec.name}.parquet",
+        outcome=outcome,
     )
-    return store.write(provenance, data), table, False
+
+
+def _joined(run: _Run, number: int, spec: SqlEvidence, found: _Found) -> None:
+    begun = time.monotonic()
+    run.started(joined.SOURCE, number, spec.name)
+    provenance, table = joined.collect(run.context, run.store, run.case, run.investigation, number, spec, run.values, found.tables)
+    found.provenances[spec.name], found.tables[spec.name] = provenance, table
+    run.done(joined.SOURCE, provenance, reused=False, seconds=time.monotonic() - begun)
+
+
+def _from_logs(run: _Run, number: int, spec: LogEvidence, found: _Found) -> None:
+    begun = time.monotonic()
+    run.started(f"{spec.logs} logs", number, spec.name)
+    provenance, table, reused, problems = _logs(run.context, run.store, number, spec, run.values, found.tables, refresh=run.refresh)
+    found.provenances[spec.name], found.tables[spec.name] = provenance, table
+    found.problems.extend(problems)
+    for problem in problems:
+        run.context.emit(Warned(message=problem))
+    if not reused:
+        run.audit(provenance)
+    run.done(f"{spec.logs} logs", provenance, reused=reused, seconds=time.monotonic() - begun)
 
 
 def _require_columns(spec: SqlEvidence, table: pa.Table) -> None:
@@ -264,6 +380,7 @@ def _logs(
         digest=hashlib.sha256(data).hexdigest(),
         file=f"evidence/{number:02d}-{spec.name}.parquet",
         counts=dict(result.counts),
+        outcome="cut-rows" if result.truncated else "complete" if result.table.num_rows else "empty",
     )
     return store.write(provenance, data), result.table, False, problems + list(result.problems)
 

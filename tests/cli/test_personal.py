@@ -116,20 +116,24 @@ def test_rows_are_shown_masked_and_asking_is_noted(folder: Path, capsys: pytest.
         out = capsys.readouterr().out
         assert "[personal" in out
         assert not any(name in out for name in (*NAMES, "anna@mail"))
-    assert not (folder / "audit.jsonl").exists()
+    assert shown_lines(folder) == []
     assert main([*show, "--output", "json", "--show-personal"]) == 0
     assert all(name in capsys.readouterr().out for name in NAMES[:1])
-    (line,) = (folder / "audit.jsonl").read_text(encoding="utf-8").splitlines()
-    noted = json.loads(line)
+    (noted,) = shown_lines(folder)
     assert noted["who"]
     assert (noted["case"], noted["evidence"], noted["columns"], noted["rows"]) == (case.id, "population", ["name", "mail"], 2)
+
+
+def shown_lines(folder: Path) -> list[dict[str, object]]:
+    lines = map(json.loads, (folder / "audit.jsonl").read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line["what"] != "query"]
 
 
 def test_asking_where_nothing_is_personal_notes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     case, _, _ = collected(folder)
     assert main(["show", case.id, "--evidence", "changes", "--show-personal", "--workspace", str(folder)]) == 0
     capsys.readouterr()
-    assert not (folder / "audit.jsonl").exists()
+    assert shown_lines(folder) == []
 
 
 def test_a_later_tag_protects_an_older_case(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ types, which the Arrow format loses for DateTime. Times are instants in ClickHou
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from bridge.ports import BoundItem, BoundQuery, Cut, Keep, Limits, QueryResult
 from bridge.sql.paramstyle import Arguments, for_driver
 
 CONNECT_SECONDS = 10
+_ONE = threading.Lock()
+"""chdb has one engine a process."""
 _KEYS = ("path", "host", "port", "dbname", "user", "password", "secure")
 _PLACE = re.compile(r"%%|%\((\w+)\)s")
 _CODE = re.compile(r"Code: (\d+)\.|code (\d+)")
@@ -91,6 +94,11 @@ class ClickHouseDatabase:
                 if not capped.add(_typed(part, types)):
                     break
         return capped.cut
+
+    @property
+    def serial(self) -> bool:
+        """Whether it takes one query at a time."""
+        return self.path is not None
 
     def cancel(self) -> None:
         """End what runs; a local engine can't be interrupted and ends at its limit of seconds."""
@@ -201,14 +209,15 @@ def _local(path: Path, database: str, limits: Limits) -> Iterator[Engine]:
 
     if not path.is_dir():
         raise NotFoundError(f"no folder {path}", hint="correct `path` of the database")
-    session: Any = Session(str(path))  # type: ignore[no-untyped-call] # chdb's classes are untyped
-    try:
-        session.query(f"USE `{database}`")
-        for setting, value in settings(limits).items():
-            session.query(f"SET {setting} = '{value}'")
-        yield _Local(session=session)
-    finally:
-        session.close()
+    with _ONE:
+        session: Any = Session(str(path))  # type: ignore[no-untyped-call] # chdb's classes are untyped
+        try:
+            session.query(f"USE `{database}`")
+            for setting, value in settings(limits).items():
+                session.query(f"SET {setting} = '{value}'")
+            yield _Local(session=session)
+        finally:
+            session.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +26,8 @@ _LOCKED = {
     "python_enable_replacements": "false",
 }
 _BATCH = 65_536
+_GUARD = threading.Lock()
+_LOCKS: dict[Path, threading.Lock] = {}
 
 
 def open_database(options: AdapterOptions) -> DuckDBDatabase:
@@ -43,6 +47,7 @@ class DuckDBDatabase:
     where: str
     dialect: str = "duckdb"
     product: str = "duckdb"
+    serial: bool = True
     running: Running = field(default_factory=Running, repr=False, compare=False)
 
     def run(self, query: BoundQuery, limits: Limits) -> QueryResult:
@@ -53,20 +58,18 @@ class DuckDBDatabase:
         """Hand rows on as DuckDB gives them."""
         text, arguments = for_driver(query, "named-dollar")
         where = f"database '{self.name}'"
-        connection = self._connect()
         capped = Capped(limits=limits, keep=lambda part: keep(normal(part, naive_utc=self.naive_utc, where=where)))
-        try:
-            with deadline(limits.seconds, connection.interrupt) as state, self.running.cancellable(connection.interrupt):
-                try:
-                    _fetch(connection, text, arguments, capped)
-                except duckdb.InterruptException:
-                    if state.passed:
-                        raise timed_out(limits.seconds, where=where) from None
-                    raise
-        except duckdb.Error as error:
-            raise _translated(error, where) from error
-        finally:
-            connection.close()
+        with self._connection() as connection:
+            try:
+                with deadline(limits.seconds, connection.interrupt) as state, self.running.cancellable(connection.interrupt):
+                    try:
+                        _fetch(connection, text, arguments, capped)
+                    except duckdb.InterruptException:
+                        if state.passed:
+                            raise timed_out(limits.seconds, where=where) from None
+                        raise
+            except duckdb.Error as error:
+                raise _translated(error, where) from error
         return capped.cut
 
     def cancel(self) -> None:
@@ -77,13 +80,10 @@ class DuckDBDatabase:
         """Tell whether the file opens, and how many tables it has. It is always read only."""
         connection = f"database {self.name}"
         try:
-            opened = self._connect()
+            with self._connection() as opened:
+                row = opened.execute("SELECT count(*) FROM duckdb_tables() WHERE NOT internal").fetchone()
         except BridgeError as error:
             return (Check(connection=connection, what="reachable", ok=False, detail=error.message, hint=error.hint),)
-        try:
-            row = opened.execute("SELECT count(*) FROM duckdb_tables() WHERE NOT internal").fetchone()
-        finally:
-            opened.close()
         count = row[0] if row else 0
         return (
             Check(connection=connection, what="reachable", ok=True, detail=f"DuckDB {duckdb.__version__}, {self.path}"),
@@ -100,6 +100,16 @@ class DuckDBDatabase:
     def close(self) -> None:
         """Do nothing: every query closes its own connection."""
 
+    @contextmanager
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """One connection a file and process: connections to one file share its configuration, which the first one locks."""
+        with _held(self.path.resolve()):
+            connection = self._connect()
+            try:
+                yield connection
+            finally:
+                connection.close()
+
     def _connect(self) -> duckdb.DuckDBPyConnection:
         if not self.path.is_file():
             raise NotFoundError(f"no file {self.path}", where=self.where, hint="correct `path` of the database, or make the file")
@@ -111,6 +121,14 @@ class DuckDBDatabase:
         except duckdb.Error as error:
             raise _translated(error, self.where) from error
         return connection
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    with _GUARD:
+        lock = _LOCKS.setdefault(path, threading.Lock())
+    with lock:
+        yield
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, text: str, arguments: object, capped: Capped) -> None:

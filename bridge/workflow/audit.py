@@ -1,0 +1,85 @@
+"""audit.jsonl: one line for each query and log selection that ran, however it ended. Lines are only ever appended."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bridge.errors import InputError
+from bridge.model.evidence import Scalar
+from bridge.workflow.codec import iso
+
+FILE = "audit.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of one query."""
+
+    at: datetime
+    case: str
+    investigation: str
+    """Its id and version."""
+    evidence: str
+    source: str
+    product: str
+    query: str
+    parameters: dict[str, Scalar | list[Scalar]]
+    took_seconds: float
+    outcome: str
+    """complete, empty, cut-rows, cut-bytes, timed-out, refused, failed, stopped."""
+    rows: int | None = None
+    """None when it did not end well."""
+    digest: str = ""
+    """sha256 of the rows as they are kept."""
+    message: str = ""
+    """What went wrong."""
+
+
+def write(root: Path, run: Run) -> None:
+    """Append one line; a single write with O_APPEND, so that lines of two processes never mix.
+
+    InputError when it can't be written: what leaves no trace must not run again.
+    """
+    line = {
+        "at": iso(run.at),
+        "who": _who(),
+        "what": "query",
+        "host": socket.gethostname(),
+        "case": run.case,
+        "investigation": run.investigation,
+        "evidence": run.evidence,
+        "source": run.source,
+        "product": run.product,
+        "outcome": run.outcome,
+        "rows": run.rows,
+        "took_seconds": run.took_seconds,
+        "digest": run.digest,
+        "message": run.message,
+        "parameters": run.parameters,
+        "query": run.query,
+    }
+    data = (json.dumps(line, ensure_ascii=False) + "\n").encode()
+    path = root / FILE
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(handle, data)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise InputError(
+            f"the audit can't be written: {error.strerror}", where=str(path), hint="make it writable, then run again"
+        ) from error
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
