@@ -12,7 +12,7 @@ import difflib
 import json
 import re
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -147,12 +147,21 @@ def gather(stream: Callable[[Keep], Cut]) -> QueryResult:
     cut = stream(parts.append)
     schema = parts[0].schema
     for position, known in enumerate(schema):
-        kinds = {part.schema.field(position).type for part in parts}
-        if len(kinds) > 1:
-            scale = max(kind.scale for kind in kinds)
-            schema = schema.set(position, known.with_type(pa.decimal128(_WIDEST, scale)))
+        if len({part.schema.field(position).type for part in parts}) > 1:
+            schema = schema.set(position, known.with_type(_common(known.name, [part.column(position) for part in parts])))
     table = pa.concat_tables([part.cast(schema) for part in parts])
     return QueryResult(table=table, truncated=bool(cut), cut=cut)
+
+
+def _common(name: str, columns: Sequence[pa.ChunkedArray]) -> pa.DataType:
+    """Return the type of a column whose parts differ: that of the parts with values, decimals with the widest scale."""
+    kinds = {column.type for column in columns if column.null_count < len(column)} or {columns[0].type}
+    if len(kinds) == 1:
+        return kinds.pop()
+    if all(pa.types.is_decimal(kind) for kind in kinds):
+        return pa.decimal128(_WIDEST, max(kind.scale for kind in kinds))
+    shown = ", ".join(sorted(str(kind) for kind in kinds))
+    raise InputError(f"column '{name}' holds values of several types: {shown}", hint="cast it in the view")
 
 
 def too_costly(cost: float, limit: float, *, where: str) -> RefusedError:

@@ -193,6 +193,7 @@ class UnrunDatabase:
 def _fetch(cursor: Any, text: str, arguments: Arguments, capped: Capped) -> None:
     cursor.execute(text, arguments or None)
     names = [column[0] for column in cursor.description]
+    # No rows still have columns.
     capped.add(table_of(names, []))
     while rows := cursor.fetchmany(_CHUNK):
         if not capped.add(table_of(names, rows)):
