@@ -9,7 +9,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction eval-logs eval-trainticket eval-redact eval-similar bench-logs lock clean
+.PHONY: mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction eval-logs eval-trainticket eval-redact eval-similar bench-logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,6 +66,9 @@ readme: $(VENV)/.dev ## put a real run of the demo into README.md (pictures need
 
 docs: $(VENV)/.dev ## write the pages that are generated (docs/commands.md, docs/index.md)
 	@$(BIN)/python tests/generate_docs.py
+
+mariadb: ## install a MariaDB for its tests (Debian, as root); without one they skip with a reason
+	apt-get update -qq && apt-get install -y -qq mariadb-server
 
 bench: $(VENV)/.dev ## start-up benchmark
 	@$(BIN)/python tests/bench/start_up.py
