@@ -188,7 +188,7 @@ def _no_onset(step: Step) -> str:
 def about_concentration(found: Concentrations, item: Concentration, voice: Voice, source: str) -> Finding:
     """Failures pile up."""
     q = voice.corrected(item.p_value)
-    statement = f"{item.inside:,} of {item.total:,} failures lie {window_words(item)}, on {item.days} days; {item.load_share:.1%} of all events lie there."
+    statement = f"{item.inside:,} of {item.total:,} failures of all accounts lie {window_words(item)}, on {item.days} days; {item.load_share:.1%} of all events lie there."
     caveats = () if item.inside == item.total else (f"{item.total - item.inside:,} failures lie outside.",)
     return Finding(
         id="",

@@ -174,7 +174,7 @@ def summary(facts: ReportFacts) -> tuple[str, ...]:
         said.append(_onset_sentence(analysis.onset))
     concentration = main_concentration(analysis)
     if concentration is not None:
-        share = formats.of(concentration.inside, concentration.total, "failures")
+        share = formats.of(concentration.inside, concentration.total, "failures of all accounts")
         said.append(f"{share} lie {concentration_words(concentration)}, on {_count(concentration.days, 'day')}.")
     if analysis.contrasts:
         said.append(_contrast_sentence(analysis.contrasts[0]))
