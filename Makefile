@@ -9,7 +9,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction eval-logs eval-trainticket eval-redact eval-similar bench-logs lock clean
+.PHONY: bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction eval-logs eval-trainticket eval-redact eval-similar bench-logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -93,6 +93,12 @@ eval-similar: $(VENV)/.dev ## duplicate search on real trackers (needs ../shared
 
 bench-logs: $(VENV)/.dev ## log questions on 1 GB against their peers (LOGS=folder, PEERS=a Python with chdb)
 	@$(BIN)/python tests/bench/logs.py
+
+bench-transfer: $(VENV)/.dev ## rows from PostgreSQL against ADBC, connectorx and psycopg (BRIDGE_PEERS=a Python with connectorx)
+	@PYTHONPATH=. $(BIN)/python -W ignore tests/bench/transfer.py
+
+belts: $(VENV)/.dev ## every attack past the guard on a real PostgreSQL and MariaDB; writes docs/belts.md (needs ../shared)
+	@PYTHONPATH=. $(BIN)/python -W ignore tests/belts.py
 
 lock: ## renew the lock files (needs uv; maintainers only)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q pyproject.toml requirements/build.in -o requirements/run.lock

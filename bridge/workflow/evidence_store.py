@@ -79,7 +79,11 @@ def stream_parquet(path: Path, stream: Callable[[Keep], Cut]) -> tuple[int, Cut]
     def keep(part: pa.Table) -> None:
         nonlocal rows
         rows += part.num_rows
-        waiting.append(part)
+        # Rows decide the types: the empty part that some products begin with has none to tell.
+        if waiting and not waiting[0].num_rows:
+            waiting.clear()
+        if part.num_rows or (not waiting and writer is None):
+            waiting.append(part)
         if sum(each.num_rows for each in waiting) >= _STREAMED_GROUP:
             flush()
 

@@ -337,7 +337,9 @@ def _stream(connection: pymysql.Connection[Any], text: str, arguments: Arguments
         # Arguments are always given, also none: without them the driver would not read %% as %.
         cursor.execute(text, _bound(arguments))
         # Type, length and flags of a column are told by the driver's own result only.
-        fields = cursor._result.fields or []  # noqa: SLF001
+        fields = getattr(cursor._result, "fields", None)  # noqa: SLF001
+        if not fields:
+            raise RefusedError("it ran and gave no result, so it is no query: nothing of it stays", where="MariaDB or MySQL")
         capped.add(table_of(fields, []))
         while rows := cursor.fetchmany(_CHUNK):
             if not capped.add(table_of(fields, rows)):

@@ -293,7 +293,10 @@ def _gate(connection: psycopg.Connection[tuple[Any, ...]], text: str, arguments:
     if limits.cost is None:
         return None
     row = connection.execute(b"EXPLAIN (FORMAT JSON) " + text.encode(), arguments, prepare=True).fetchone()
-    plan = json.loads(row[0])[0]["Plan"] if row else {}
+    (shown,) = json.loads(row[0]) if row else [None]
+    if not isinstance(shown, dict):
+        raise RefusedError("refused before it ran: PostgreSQL has no plan for it, so it is no query", where=where)
+    plan = shown["Plan"]
     if plan.get("Total Cost", 0) > limits.cost:
         raise too_costly(plan["Total Cost"], limits.cost, where=where)
     if min(plan.get("Plan Rows", 0), limits.rows) < MANY_ROWS or not postgres_fast.installed():

@@ -110,6 +110,9 @@ def _typed(part: pa.Table, columns: Columns) -> pa.Table:
 
 
 def _column(name: str, kind: pa.DataType | None, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if isinstance(column.type, pa.BaseExtensionType):
+        # Numeric comes as text that is marked as numeric.
+        column = column.cast(column.type.storage_type)
     if kind is None:
         kind = pa.decimal128(38, _scale(column))
     try:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bridge.adapters.databases import postgres_columns, postgres_fast
+from bridge.adapters.databases.common import Capped
 from bridge.adapters.databases.postgres import PostgresDatabase, grants, open_database
-from bridge.errors import AccessError, BridgeError, InputError, NotFoundError, RefusedError, RetryLaterError
+from bridge.errors import AccessError, BridgeError, InputError, NotFoundError, RefusedError, RetryLaterError, TimedOutError
 from bridge.plugins import AdapterOptions
 from bridge.ports import BoundQuery, Limits
 
@@ -173,3 +175,110 @@ def test_a_locked_table_is_not_waited_for(host: str, admin: psycopg.Connection[t
         admin.execute("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(RetryLaterError, match="locked"):
             opened(host).run(unguarded("SELECT * FROM accounts"), Limits(rows=10, seconds=30))
+
+
+def test_the_gate_refuses_an_accidental_cross_join_before_it_runs(host: str) -> None:
+    text = "SELECT count(*) AS c FROM generate_series(1, 1000000) a CROSS JOIN generate_series(1, 1000000) b"
+    with pytest.raises(RefusedError, match="refused before it ran: the server's plan costs"):
+        opened(host).run(unguarded(text), Limits(rows=10, seconds=5, cost=1e6))
+    with pytest.raises(TimedOutError):
+        opened(host).run(unguarded(text), Limits(rows=10, seconds=0.3, cost=1e15))
+
+
+@pytest.fixture
+def many(admin: psycopg.Connection[tuple[Any, ...]]) -> Iterator[int]:
+    for statement in (
+        b"CREATE TABLE many AS SELECT i AS id, 'x' || i AS name, i % 2 = 0 AS failed, timestamptz '2026-03-01Z' + i * interval '1 s' AS at, (i / 7.0)::numeric(18, 2) AS arr, i::numeric / 8 AS loose, i * 1.5::float8 AS score, date '2026-03-01' + i % 9 AS day, NULLIF(i % 3, 0)::int2 AS small FROM generate_series(1, 60000) AS i",
+        b"CREATE TYPE colour AS ENUM ('red', 'blue')",
+        b"CREATE TABLE coloured AS SELECT i AS id, 'red'::colour AS colour FROM generate_series(1, 60000) AS i",
+        b"GRANT SELECT ON many, coloured TO reader",
+        b"ANALYZE many, coloured",
+    ):
+        admin.execute(statement)
+    yield 60_000
+    admin.execute("DROP TABLE many, coloured; DROP TYPE colour")
+
+
+def test_large_results_come_the_fast_way_and_are_the_same(host: str, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("adbc_driver_postgresql")
+    used = []
+    real = postgres_fast.stream
+
+    def counted(*args: Any, **more: Any) -> None:
+        used.append(1)
+        real(*args, **more)
+
+    monkeypatch.setattr(postgres_fast, "stream", counted)
+    values: dict[str, Any] = {"name": "none", "at": datetime(2026, 1, 1, tzinfo=UTC)}
+    query = BoundQuery(
+        text="SELECT * FROM many WHERE name <> :name AND name NOT LIKE '%y%' AND at >= :at", dialect="postgres", values=values
+    )
+    fast = opened(host).run(query, Limits(rows=100_000, seconds=20, cost=1e7))
+    assert used == [1]
+    slow = opened(host).run(query, Limits(rows=100_000, seconds=20))
+    assert used == [1]
+    assert fast.table.schema == slow.table.schema
+    assert fast.table.sort_by("id").equals(slow.table.sort_by("id"))
+    assert fast.table.num_rows == many
+    cut = opened(host).run(query, Limits(rows=55_000, seconds=20, cost=1e7))
+    assert (cut.table.num_rows, cut.cut, len(used)) == (55_000, "rows", 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DELETE FROM written",
+        "SELECT 1; DELETE FROM written",
+        "WITH d AS (DELETE FROM written RETURNING 1) SELECT * FROM d",
+        "SELECT nextval('numbers')",
+    ],
+)
+def test_the_fast_way_is_read_only_too_and_takes_one_select(host: str, text: str) -> None:
+    adbc = pytest.importorskip("adbc_driver_postgresql.dbapi")
+    database = opened(host, user="postgres")
+    session = postgres_fast.Session(
+        conninfo=f"host={host} dbname=postgres user=postgres", settings=database._settings(5), seconds=5, running=database.running
+    )
+    columns = postgres_columns.Columns(names=("a",), types=(None,), ids=(1700,))
+    with pytest.raises(postgres_fast.NotThisWay) as caught:
+        postgres_fast.stream(session, columns, text, {}, Capped(limits=LIMITS, keep=lambda _part: None), where="here")
+    assert isinstance(caught.value.__cause__, adbc.Error)
+
+
+def test_what_adbc_can_t_bind_comes_the_other_way(host: str, many: int) -> None:
+    query = BoundQuery(text="SELECT id FROM coloured WHERE colour = :colour", dialect="postgres", values={"colour": "red"})
+    assert opened(host).run(query, Limits(rows=100_000, seconds=20, cost=1e7)).table.num_rows == many
+
+
+def test_the_fast_way_times_out_and_is_cancelled(host: str, many: int) -> None:
+    pytest.importorskip("adbc_driver_postgresql")
+    assert many
+    slow = unguarded("SELECT a.id, pg_sleep(0.01) IS NULL AS s FROM many a")
+    with pytest.raises(TimedOutError):
+        opened(host).run(slow, Limits(rows=100_000, seconds=0.5, cost=1e9))
+    database = opened(host)
+    timer = threading.Timer(0.5, database.cancel)
+    begun = time.monotonic()
+    timer.start()
+    with pytest.raises(BridgeError):
+        database.run(slow, Limits(rows=100_000, seconds=60, cost=1e9))
+    timer.join()
+    assert time.monotonic() - begun < 2.5
+
+
+def test_rows_go_to_a_file_as_they_come(host: str, many: int, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    from bridge.workflow.evidence_store import stream_parquet
+
+    path = tmp_path / "rows.parquet"
+    query = unguarded("SELECT id, name, arr FROM many ORDER BY id")
+    limits = Limits(rows=100_000, seconds=20, cost=1e7)
+    assert stream_parquet(path, lambda keep: opened(host).stream(query, limits, keep)) == (many, "")
+    assert pq.read_table(path).equals(opened(host).run(query, Limits(rows=100_000, seconds=20)).table)
+    first = path.read_bytes()
+    stream_parquet(path, lambda keep: opened(host).stream(query, limits, keep))
+    assert path.read_bytes() == first
+    with pytest.raises(BridgeError):
+        stream_parquet(tmp_path / "none.parquet", lambda keep: opened(host).stream(unguarded("SELECT 1 / 0 AS a"), LIMITS, keep))
+    assert [each.name for each in tmp_path.iterdir()] == ["rows.parquet"]
