@@ -5,6 +5,12 @@ from __future__ import annotations
 import signal
 import threading
 
+from hypothesis import settings
+
+# A busy machine makes single examples slow; the suite's own limits on time are in pyproject.toml.
+settings.register_profile("here", deadline=None)
+settings.load_profile("here")
+
 if threading.current_thread() is threading.main_thread():
     # A shell that starts a job in the background lets it ignore Ctrl-C; tests that press it need it to work.
     signal.signal(signal.SIGINT, signal.default_int_handler)
