@@ -9,6 +9,7 @@ last thing a dying process did; refused creates burn a key number; search shows 
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -59,6 +60,19 @@ READ_FAULTS = ("busy", "denied", "crash")
 WRITE_FAULTS = ("refused", "busy", "lost", "lost, written", "lost, late", "lost, very late", "crash", "crash, written", "crash, late")
 NOTE_FAULTS = (*WRITE_FAULTS, "touched")
 COMMIT_FAULTS = ("crash before", "crash after", "full")
+
+
+_SPARE: list[sqlite3.Connection] = []
+"""Empty databases of worlds that ended."""
+_OURS: list[sqlite3.Connection] = []
+
+
+def _database() -> sqlite3.Connection:
+    made = connect(Path(":memory:"))
+    made.execute("DROP TRIGGER audit_is_kept")  # to be emptied; tests/filing/test_ledger.py holds what the trigger does
+    _OURS.append(made)
+    atexit.register(made.close)
+    return made
 
 
 class KilledError(BaseException):
@@ -166,9 +180,16 @@ class World:
         raise UnknownOutcomeError(f"{fault}: no answer")
 
     def end(self) -> None:
-        """Give the database back."""
-        if self.database is not None:
+        """Give the database back, empty: what SQLite knows of our statements serves the next world."""
+        if self.database is None:
+            return
+        if self.database in _OURS:
+            for table in ("draft", "followed", "audit", "write", "filing_case", "filing"):
+                self.database.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+            _SPARE.append(self.database)
+        else:
             self.database.close()
+        self.database = None
 
     def share(self, other: World) -> None:
         """Live in another world's outside, with a ledger of one's own: somebody else's workspace."""
@@ -267,7 +288,7 @@ class FaultyLedger(Ledger):
     def _connect(self) -> sqlite3.Connection:
         # One database in memory outlives the processes of a world: opening files is SQLite's business, and most of the time.
         if self._world.database is None:
-            self._world.database = connect(Path(":memory:"))
+            self._world.database = _SPARE.pop() if _SPARE else _database()
         return self._world.database
 
     def close(self) -> None:
