@@ -22,6 +22,15 @@ from bridge.model.window import Window
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Leaving = Callable[[bool], None]
+"""Told True right before the first byte of a write that must not be repeated leaves this machine; False when it
+certainly was not taken (busy, not reached) and will be sent again later. What it raises ends the call unsent."""
+
+
+def unwatched(_leaves: bool, /) -> None:  # noqa: FBT001 - see Leaving
+    """Note nothing: a `Leaving` for those who need none."""
+
+
 BoundItem = Scalar | Decimal | date | datetime
 BoundValue = BoundItem | list[BoundItem]
 
@@ -198,7 +207,7 @@ class TicketSource(Protocol):
         """Return all comments, oldest first: a direct read, used to settle a lost note."""
         ...
 
-    def add_internal_note(self, ticket_id: str, body: str, *, as_read: datetime | None = None) -> str:
+    def add_internal_note(self, ticket_id: str, body: str, *, as_read: datetime | None = None, leaving: Leaving = unwatched) -> str:
         """Add a note that customers can't see; return its id.
 
         With `as_read` (the ticket's updated_at as it was read) a help desk that guards notes refuses
@@ -206,7 +215,7 @@ class TicketSource(Protocol):
         """
         ...
 
-    def reply(self, ticket_id: str, body: str, *, as_read: datetime | None = None) -> str:
+    def reply(self, ticket_id: str, body: str, *, as_read: datetime | None = None, leaving: Leaving = unwatched) -> str:
         """Send the customer a public answer that a person approved; return its id. Guarded as a note is."""
         ...
 
@@ -215,7 +224,7 @@ class TicketSource(Protocol):
         ...
 
     def merged_into(self, ticket: Ticket) -> str | None:
-        """Return the ticket that this one (as read, with its comments) was merged into; None when it was not."""
+        """Return the ticket that this one was merged into; None when it was not. Reads comments only where it was."""
         ...
 
     def links(self, ticket_id: str) -> Sequence[str] | None:
@@ -246,7 +255,7 @@ class IssueTracker(Protocol):
         """Return everything that would make the tracker refuse this draft, before anything is written."""
         ...
 
-    def create(self, draft: IssueDraft) -> IssueRef:
+    def create(self, draft: IssueDraft, *, leaving: Leaving = unwatched) -> IssueRef:
         """Create it once. Never repeated inside; a lost answer is an UnknownOutcomeError."""
         ...
 
@@ -282,7 +291,7 @@ class IssueTracker(Protocol):
         """Return all comments as plain text, oldest first: a direct read."""
         ...
 
-    def add_comment(self, issue: IssueRef, body: str) -> str:
+    def add_comment(self, issue: IssueRef, body: str, *, leaving: Leaving = unwatched) -> str:
         """Add a comment once and return its id; a lost answer is an UnknownOutcomeError."""
         ...
 
@@ -314,8 +323,8 @@ class IssueTracker(Protocol):
         """Return the names of its attachments."""
         ...
 
-    def attach(self, issue: IssueRef, attachment: Attachment) -> None:
-        """Upload one file."""
+    def attach(self, issue: IssueRef, attachment: Attachment, *, leaving: Leaving = unwatched) -> None:
+        """Upload one file once; a lost answer is an UnknownOutcomeError."""
         ...
 
     def remote_links(self, issue: IssueRef) -> Sequence[RemoteLink]:

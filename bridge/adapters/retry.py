@@ -21,12 +21,13 @@ import ssl
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import requests
 import urllib3
 
-from bridge.adapters.transport import RedirectedError
+from bridge.adapters.transport import LEAVING, RedirectedError
 from bridge.errors import (
     AccessError,
     BridgeError,
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from requests import Response
+
+    from bridge.ports import Leaving
 
 T = TypeVar("T")
 Effect = Literal["read", "repeatable", "once"]
@@ -104,10 +107,11 @@ class Caller:
         self._monotonic = monotonic
         self._not_before = 0.0
 
-    def run(self, what: str, effect: Effect, call: Callable[[], T]) -> T:
+    def run(self, what: str, effect: Effect, call: Callable[[], T], *, leaving: Leaving | None = None) -> T:
         """Return what `call` returns; it makes one attempt and raises AnswerError or a requests exception.
 
-        `what` names the request for messages: `GET /rest/api/2/issue/REP-1`. Raises bridge.errors only.
+        `what` names the request for messages: `GET /rest/api/2/issue/REP-1`. `leaving` is told when the request is
+        about to leave, and when it has to be sent again. Raises bridge.errors only, and what `leaving` raises.
         """
         began = self._monotonic()
         ends = began + self._patience
@@ -115,6 +119,7 @@ class Caller:
         may_have_happened = False
         while True:
             self._hold_back(what, ends, may_have_happened=may_have_happened)
+            told = LEAVING.set(partial(leaving, True) if leaving else None)
             try:
                 return call()
             except (AnswerError, requests.RequestException) as error:
@@ -126,8 +131,12 @@ class Caller:
                 last = min(ends, began + UNSENT_SECONDS) if failure.kind == "unsent" else ends
                 if not _may_repeat(failure, effect) or self._monotonic() + pause > last:
                     raise self._error(failure, what, effect, may_have_happened=may_have_happened) from error
+                if leaving and not may_have_happened:
+                    leaving(False)
                 self._sleep(pause)
                 wait = min(wait * 2, _LONGEST_WAIT)
+            finally:
+                LEAVING.reset(told)
 
     def _hold_back(self, what: str, ends: float, *, may_have_happened: bool) -> None:
         left = self._not_before - self._monotonic()

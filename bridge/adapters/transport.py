@@ -8,6 +8,7 @@ the host and never carry a write, and loopback is reached without a proxy.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import ipaddress
 import socket
 import threading
@@ -25,7 +26,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from bridge.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from requests import PreparedRequest, Response, Session
     from urllib3.response import HTTPResponse
@@ -35,6 +36,8 @@ ANSWER_SECONDS = 120.0
 """How long one answer may take from the first to the last byte."""
 ANSWER_BYTES = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
+LEAVING: contextvars.ContextVar[Callable[[], None] | None] = contextvars.ContextVar("leaving", default=None)
+"""Called once, when a connection stands and before the first byte of the next request leaves; what it raises ends the request unsent."""
 
 
 class RedirectedError(requests.RequestException):
@@ -176,11 +179,19 @@ def _pools(seconds: float) -> dict[str, Any]:
     """Return urllib3's pools with connections that give up on headers after `seconds`."""
 
     class Plain(HTTPConnection):
+        def send(self, data: Any) -> None:
+            _tell_leaving(self)
+            super().send(data)
+
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # urllib3 overrides it the same way
             with _watched(self, seconds):
                 return super().getresponse()
 
     class Encrypted(HTTPSConnection):
+        def send(self, data: Any) -> None:
+            _tell_leaving(self)
+            super().send(data)
+
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # urllib3 overrides it the same way
             with _watched(self, seconds):
                 return super().getresponse()
@@ -192,6 +203,16 @@ def _pools(seconds: float) -> dict[str, Any]:
         ConnectionCls = Encrypted
 
     return {"http": PlainPool, "https": EncryptedPool}
+
+
+def _tell_leaving(connection: HTTPConnection) -> None:
+    told = LEAVING.get()
+    if told is None:
+        return
+    LEAVING.set(None)  # first: connecting may itself send, to a proxy
+    if connection.sock is None:
+        connection.connect()
+    told()
 
 
 @contextlib.contextmanager

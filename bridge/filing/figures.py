@@ -98,7 +98,13 @@ def _comment(run: Run, plan: FilingPlan, issue: IssueRef) -> None:
         found = _own(run, plan, issue)
     if found is None:
         try:
-            run.send("summary", "", lambda: run.tracker.add_comment(issue, text), target=issue.key, digest=digest(text))
+            run.send_once(
+                "summary",
+                "",
+                lambda leaving: run.tracker.add_comment(issue, text, leaving=leaving),
+                target=issue.key,
+                digest=digest(text),
+            )
         except UnknownOutcomeError:
             if not run.settle("summary", "", there, just_sent=True):
                 raise

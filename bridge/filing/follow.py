@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 QUIET = frozenset({"waiting"})
 """Words that are not told on tickets: nothing has happened yet."""
+GONE = "deleted or hidden"
 _QUESTION = 1500
 _OUTAGES = 2
 
@@ -79,8 +80,12 @@ def follow(run: Run, *, settings: FilingSettings, plans: Sequence[FilingPlan], a
         tell_tickets(run, plan, state.ref)
     close_duplicates(run)
     memory.drop_overtaken(run.ledger, run.filing, said.name)
-    told = _tell(run, state, said, notices, answers)
-    now = _seen(run, state, said, before)
+    found = run.tickets.many(run.ledger.linked(run.filing.fingerprint))
+    told = _tell(run, state, said, found, notices, answers)
+    facts = broken_links(run, state.ref, plans, found)
+    notices += [fact for fact in facts if before is None or fact not in before.noticed]
+    trouble = tuple(fact for fact, mended in facts.items() if mended)
+    now = replace(_seen(run, state, said, before), trouble=trouble, noticed=tuple(facts))
     memory.remember(run.ledger, run.filing, now)
     return Followed(
         case_id=run.filing.case_id,
@@ -119,7 +124,7 @@ def _present(run: Run, known: IssueRef, before: Seen | None, notices: list[str])
     if state is None:
         notices.append(f"{known.key} was deleted, or is not shown to this user any more; nothing was made in its place")
         return None
-    if before is not None and before.trouble:
+    if before is not None and GONE in before.trouble:
         notices.append(f"{known.key} is there again")
     issue = state.ref
     if issue.key != known.key:
@@ -170,21 +175,44 @@ def _seen(run: Run, state: IssueState, said: Occasion, before: Seen | None) -> S
         status=state.status,
         cycle=said.cycle,
         due=due,
-        trouble="",
     )
+
+
+def broken_links(run: Run, issue: IssueRef, plans: Sequence[FilingPlan], found: Mapping[str, Ticket]) -> dict[str, bool]:
+    """Return what no longer holds between the issue and its tickets, in words, and whether it can be mended.
+
+    `found` are the linked tickets as they are.
+    """
+    names = {ticket.link.global_id: ticket.ticket_id for plan in plans for ticket in plan.tickets}
+    written = [write.name for write in run.ledger.writes(run.filing.fingerprint) if write.kind == "remote-link" and write.state == "done"]
+    there = {link.global_id for link in run.tracker.remote_links(issue)} if written else set()
+    facts = {f"the link to {names.get(name, name)} is gone from {issue.key}": True for name in written if name not in there}
+    linked = run.ledger.linked(run.filing.fingerprint)
+    for name in linked:
+        ticket = found.get(name)
+        if ticket is None:
+            facts[f"{name} does not exist any more, or is not shown to this user"] = False
+            continue
+        target = run.tickets.merged_into(ticket)
+        if target is not None:
+            link = "" if target in linked else f"; to link that: bridge add {run.filing.case_id} {target}"
+            facts[f"{name} was merged into {target}{link}"] = bool(link)
+        elif ticket.status != "closed" and ticket.issue_key != issue.key and run.is_done("ticket-issue", name):
+            facts[f"{name} carries {ticket.issue_key or 'no issue'}, not {issue.key}"] = True
+    return facts
 
 
 def _gone(run: Run, issue: IssueRef, before: Seen | None, notices: list[str]) -> Followed:
     now = run.clock.now()
-    base = before or memory.Seen(seen_at=now, changed_at=now, word="waiting", detail="", status="", cycle=0, due=None, trouble="")
-    memory.remember(run.ledger, run.filing, replace(base, seen_at=now, trouble="deleted or hidden"))
+    base = before or memory.Seen(seen_at=now, changed_at=now, word="waiting", detail="", status="", cycle=0, due=None)
+    memory.remember(run.ledger, run.filing, replace(base, seen_at=now, trouble=(GONE,)))
     return Followed(
         case_id=run.filing.case_id,
         issue=issue,
         word=base.word,
-        detail="deleted or hidden",
+        detail=GONE,
         status=base.status,
-        changed=before is None or not before.trouble,
+        changed=before is None or GONE not in before.trouble,
         told=(),
         notices=tuple(notices),
         drafts=(),
@@ -197,6 +225,7 @@ def _tell(
     run: Run,
     state: IssueState,
     said: Occasion,
+    found: Mapping[str, Ticket],
     notices: list[str],
     answers: Answers,
 ) -> tuple[str, ...]:
@@ -210,7 +239,6 @@ def _tell(
         notices.append(f"{state.ref.key} needs information: {question}")
     text = note(state.ref.key, state.status, said, question=question)
     marker = f"[{run.filing.marker} {said.slug} {digest(said.name)[:6]}]"
-    found = run.tickets.many(wanted)
     told: list[str] = []
     outages = 0
     for name in wanted:
@@ -238,12 +266,12 @@ def _place(run: Run, name: str, found: Mapping[str, Ticket], notices: list[str])
     """Return the ticket to write on: where a merged one went; None when nothing can be written any more."""
     ticket = found.get(name)
     if ticket is None:
-        notices.append(f"{name} does not exist any more, or is not shown to this user")
         return None
-    target = run.tickets.merged_into(run.tickets.get(name)) if ticket.status == "closed" else None
+    target = run.tickets.merged_into(ticket)
     if target is not None:
         there = run.tickets.many([target]).get(target)
-        notices.append(f"{name} was merged into {target}" + ("" if there else ", which does not exist any more"))
+        if there is None:
+            notices.append(f"{name} was merged into {target}, which does not exist any more")
         return there if there is not None and there.status != "closed" else None
     if ticket.status == "closed":
         notices.append(f"{name} is closed: the help desk takes no more notes there")

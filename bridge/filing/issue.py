@@ -6,7 +6,7 @@ minutes. So (`settle-2026-11`):
 1. The ledger says whether this fingerprint has an issue, or a create that was never settled.
 2. Preflight: everything that would make the tracker refuse, before anything is written.
 3. Search for the marker: another ledger may have filed it. A hit is adopted.
-4. Commit the intent with the project's newest key as high-water mark, then create, once.
+4. Commit the intent with the project's newest key as high-water mark; connect, commit that it leaves, create, once.
 5. A lost answer is settled: keys above the mark are read directly (gaps are tolerated: numbers are burnt by
    refused creates, keys are hidden or moved), and the marker is searched for, with growing waits.
 6. Not found when the window ends: `unknown`. Every later run looks again. Only a person's word
@@ -122,7 +122,7 @@ def create(run: Run, plan: FilingPlan, oldest_mark: str) -> tuple[IssueRef, bool
     run.emit(FilingEvent(step="issue", target=draft.project, state="started"))
     write = run.ledger.intend(run.filing, "issue", "", digest=content, guard=mark)
     try:
-        created = run.tracker.create(draft)
+        created = run.tracker.create(draft, leaving=run.leaving(write))
     except UnknownOutcomeError as error:
         write = run.ledger.outcome(run.filing, write, "unknown", error.message)
         run.emit(FilingEvent(step="issue", target=draft.project, state="unknown", detail=error.message))

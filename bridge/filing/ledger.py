@@ -1,9 +1,11 @@
 """The ledger: what this workspace wrote, or may have written, to the outside world.
 
 One SQLite file. The order is always the same: the intent is committed, then the write leaves, then its
-outcome is committed. So after any crash each write is in one of four states:
+outcome is committed. A write that must not be repeated is committed as sent when its connection stands and
+before its first byte leaves. So after any crash each write is in one of five states:
 
-- `intent`: it may have left and its outcome was never recorded. Treated as unknown.
+- `intent`: not sent; or one that may be repeated, or is guarded, so that it does not matter.
+- `sent`: it may have left and its outcome was never recorded. Treated as unknown.
 - `done`: it happened; `answer` says what came back.
 - `refused`: it certainly did not happen; `answer` says why. It may be tried again.
 - `unknown`: it was sent and its answer was lost. It is looked for, never repeated blindly.

@@ -20,15 +20,18 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError, ChangedMeanwhileError, RetryLaterError, UnknownOutcomeError
 from bridge.filing.plan import digest, note_marker, note_text
-from bridge.filing.run import PENDING, FilingEvent, Undone
+from bridge.filing.run import BEGUN, PENDING, FilingEvent, Undone
+from bridge.ports import unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
 
     from bridge.filing.plan import FilingPlan, TicketPlan
     from bridge.filing.run import Run
     from bridge.model.filing import Attachment, IssueRef, RemoteLink, Write, WriteKind
     from bridge.model.ticket import Comment
+    from bridge.ports import Leaving
 
     Find = Callable[[Iterable[Comment]], Comment | None]
     """Finds our own comment among those of a ticket."""
@@ -79,8 +82,13 @@ def _attach(run: Run, issue: IssueRef, item: Attachment, present: set[str]) -> N
     if not Path(item.path).is_file():
         raise BridgeError(f"the file {item.path} is gone", hint=f"run `bridge report {run.filing.case_id}` again: it makes the files")
     try:
-        run.send(
-            "attachment", item.name, lambda: run.tracker.attach(issue, item), target=issue.key, digest=item.sha256, answer=lambda _: ""
+        run.send_once(
+            "attachment",
+            item.name,
+            lambda leaving: run.tracker.attach(issue, item, leaving=leaving),
+            target=issue.key,
+            digest=item.sha256,
+            answer=lambda _: "",
         )
     except UnknownOutcomeError:
         if not run.settle("attachment", item.name, there, just_sent=True):
@@ -194,30 +202,36 @@ def own_note(marker: str) -> Find:
 def say_once(run: Run, kind: WriteKind, name: str, ticket_id: str, text: str, find: Find, *, public: bool = False) -> None:
     """Write on a ticket once: a note, or with `public` an approved answer (see the module's text)."""
     send = run.tickets.reply if public else run.tickets.add_internal_note
+    guarded = run.tickets.guarded_notes
     trouble: BridgeError | None = None
     for _ in range(_ROUNDS):
         seen = run.tickets.get(ticket_id)
         earlier = run.recorded(kind, name)
-        pending = earlier is not None and earlier.state in PENDING
+        # Guarded ones may be sent again without harm, so nobody is asked; ours is looked for all the same.
+        pending = earlier is not None and earlier.state in (BEGUN if guarded else PENDING)
         # A public answer carries no marker: the same words count only when one of ours may be there.
         found = find(seen.comments) if pending or not public else None
         if found is not None:
             _is_there(run, kind, name, ticket_id, earlier, found)
             return
-        if pending and not run.tickets.guarded_notes:
+        if pending and not guarded:
             if run.settle(kind, name, partial(_look, run, ticket_id, find)):
                 return
             if not run.recreate:
                 raise _maybe(run, f"the {_WORDS.get(kind, 'note')} may have been added to {ticket_id}; it is not among its comments")
         as_read = seen.updated_at
-        call = partial(send, ticket_id, text, as_read=as_read)
+        call = partial(_say, send, ticket_id, text, as_read, guarded=guarded)
         try:
-            run.send(kind, name, call, target=ticket_id, digest=digest(text), guard=as_read.isoformat())
+            run.send_once(kind, name, call, target=ticket_id, digest=digest(text), guard=as_read.isoformat())
         except (ChangedMeanwhileError, UnknownOutcomeError) as error:
             trouble = error
             continue
         return
     raise trouble or _maybe(run, f"the {_WORDS.get(kind, 'note')} on {ticket_id} could not be settled")
+
+
+def _say(send: Callable[..., str], ticket_id: str, text: str, as_read: datetime, leaving: Leaving, *, guarded: bool) -> str:
+    return send(ticket_id, text, as_read=as_read, leaving=unwatched if guarded else leaving)
 
 
 def _look(run: Run, ticket_id: str, find: Find) -> str | None:
@@ -226,7 +240,7 @@ def _look(run: Run, ticket_id: str, find: Find) -> str | None:
 
 
 def _is_there(run: Run, kind: WriteKind, name: str, ticket_id: str, earlier: Write | None, found: Comment) -> None:
-    if earlier is not None and earlier.state in PENDING:
+    if earlier is not None and earlier.state in BEGUN:
         run.ledger.outcome(run.filing, earlier, "done", f"found as comment {found.id} after a lost answer")
         return
     run.adopt(kind, name, target=ticket_id, digest="", answer=f"already there as comment {found.id}")

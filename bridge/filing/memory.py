@@ -31,8 +31,10 @@ class Seen:
     cycle: int
     """How often it was opened again."""
     due: date | None
-    trouble: str
-    """Deleted, hidden, ...; empty: nothing."""
+    trouble: tuple[str, ...] = ()
+    """What a person has to mend: deleted or hidden, a link that is gone."""
+    noticed: tuple[str, ...] = ()
+    """What was told about links and tickets, so that it is told once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ class Draft:
 def seen(ledger: Ledger, fingerprint: str) -> Seen | None:
     """Return how the issue was seen last; None before the first time."""
     rows = ledger.rows(
-        "SELECT seen_at, changed_at, word, detail, status, cycle, due, trouble FROM followed WHERE fingerprint = ?", fingerprint
+        "SELECT seen_at, changed_at, word, detail, status, cycle, due, trouble, noticed FROM followed WHERE fingerprint = ?", fingerprint
     )
     if not rows:
         return None
@@ -65,7 +67,8 @@ def seen(ledger: Ledger, fingerprint: str) -> Seen | None:
         status=row[4],
         cycle=row[5],
         due=date.fromisoformat(row[6]) if row[6] else None,
-        trouble=row[7],
+        trouble=tuple(row[7].splitlines()),
+        noticed=tuple(row[8].splitlines()),
     )
 
 
@@ -73,10 +76,11 @@ def remember(ledger: Ledger, filing: Filing, now: Seen) -> None:
     """Commit how the issue was seen."""
     ledger.change(
         filing,
-        "INSERT INTO followed (fingerprint, seen_at, changed_at, word, detail, status, cycle, due, trouble)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET seen_at = excluded.seen_at,"
+        "INSERT INTO followed (fingerprint, seen_at, changed_at, word, detail, status, cycle, due, trouble, noticed)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET seen_at = excluded.seen_at,"
         " changed_at = excluded.changed_at, word = excluded.word, detail = excluded.detail, status = excluded.status,"
-        " cycle = excluded.cycle, due = excluded.due, trouble = excluded.trouble",
+        " cycle = excluded.cycle, due = excluded.due, trouble = excluded.trouble,"
+        " noticed = excluded.noticed",
         filing.fingerprint,
         _text(now.seen_at),
         _text(now.changed_at),
@@ -85,7 +89,8 @@ def remember(ledger: Ledger, filing: Filing, now: Seen) -> None:
         now.status,
         now.cycle,
         now.due.isoformat() if now.due else "",
-        now.trouble,
+        "\n".join(now.trouble),
+        "\n".join(now.noticed),
     )
 
 

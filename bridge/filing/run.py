@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
     from bridge.filing.ledger import Filing, Ledger
     from bridge.model.filing import Write, WriteKind, WriteState
-    from bridge.ports import Clock, IssueTracker, TicketSource
+    from bridge.ports import Clock, IssueTracker, Leaving, TicketSource
 
-PENDING = frozenset({"intent", "sent", "unknown"})
+PENDING = frozenset({"sent", "unknown"})
 """States of a write that may have happened."""
+BEGUN = PENDING | {"intent"}
+"""States of a write whose end is not recorded."""
 
 T = TypeVar("T")
 Step = Literal["preflight", "issue", "attachment", "remote-link", "ticket", "figures"]
@@ -93,10 +95,24 @@ class Run:
         guard: str = "",
         answer: Callable[[T], str] = str,
     ) -> T:
-        """Commit the intent, make the call once, commit its outcome; errors pass on after they are recorded."""
+        """Commit the intent, make the call, commit its outcome; errors pass on after they are recorded."""
+        return self.send_once(kind, name, lambda _: call(), target=target, digest=digest, guard=guard, answer=answer)
+
+    def send_once(
+        self,
+        kind: WriteKind,
+        name: str,
+        call: Callable[[Leaving], T],
+        *,
+        target: str,
+        digest: str = "",
+        guard: str = "",
+        answer: Callable[[T], str] = str,
+    ) -> T:
+        """Do the same with a call that must not be repeated: it tells when it leaves, which is committed too."""
         write = self.ledger.intend(self.filing, kind, name, target=target, digest=digest, guard=guard)
         try:
-            result = call()
+            result = call(self.leaving(write))
         except UnknownOutcomeError as error:
             self.ledger.outcome(self.filing, write, "unknown", error.message)
             raise
@@ -106,6 +122,14 @@ class Run:
         self.writes += 1
         self.ledger.outcome(self.filing, write, "done", answer(result))
         return result
+
+    def leaving(self, write: Write) -> Leaving:
+        """Return what commits that a write leaves now, or is held back and was not taken."""
+
+        def told(leaves: bool, /) -> None:  # noqa: FBT001 - see bridge.ports.Leaving
+            self.ledger.outcome(self.filing, write, "sent" if leaves else "intent", "")
+
+        return told
 
     def settle(self, kind: WriteKind, name: str, is_there: Callable[[], str | None], *, just_sent: bool = False) -> bool:
         """Look for a write whose answer was lost; `is_there` says where it was found. Commits what came out."""
@@ -159,6 +183,7 @@ _STEPS: dict[WriteKind, Step] = {
     "fields": "figures",
     "labels": "figures",
     "summary": "figures",
+    "verdict": "issue",
 }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bridge.filing.run import PENDING
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -23,7 +25,7 @@ class FilingStatus:
     """When a create left whose answer was never settled; None otherwise."""
     done: tuple[Write, ...]
     refused: tuple[Write, ...]
-    """Certainly not written; `answer` says why. The next run tries again."""
+    """Certainly not written (refused, or broken off before it left), or harmless to repeat. The next run tries again."""
     unknown: tuple[Write, ...]
     """May have happened; the next run looks for them."""
     linked: tuple[str, ...]
@@ -39,7 +41,7 @@ class FilingStatus:
         else:
             parts = ["not filed"]
         if self.refused:
-            parts.append(f"{len(self.refused)} refused")
+            parts.append(f"{len(self.refused)} not done")
         if self.unknown:
             parts.append(f"{len(self.unknown)} unknown")
         return ", ".join(parts)
@@ -50,14 +52,14 @@ def status(case_id: str, ledger: Ledger) -> FilingStatus:
     filing = ledger.filing_of(case_id)
     writes = ledger.writes(filing.fingerprint) if filing else ()
     known = ledger.issue(filing.fingerprint) if filing else None
-    unknown = tuple(write for write in writes if write.state in {"intent", "sent", "unknown"})
+    unknown = tuple(write for write in writes if write.state in PENDING)
     return FilingStatus(
         case_id=case_id,
         issue=known[0] if known else None,
         filed_at=known[1] if known else None,
         maybe_filed_at=next((write.at for write in unknown if write.kind == "issue"), None),
         done=tuple(write for write in writes if write.state == "done"),
-        refused=tuple(write for write in writes if write.state == "refused"),
+        refused=tuple(write for write in writes if write.state in {"refused", "intent"}),
         unknown=unknown,
         linked=tuple(sorted(write.target for write in writes if write.kind == "ticket-issue" and write.state == "done")),
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x42524C47
 """Written into the file's header: a file of another program is never touched."""
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_SECONDS = 10.0
 
 _SCHEMA = """
@@ -82,6 +82,13 @@ CREATE TABLE draft (
 ) STRICT;
 """
 """Format 2: what `bridge follow` saw last, and answers to customers that wait for approval."""
+_LEAVING = """
+ALTER TABLE followed ADD COLUMN noticed TEXT NOT NULL DEFAULT '';
+UPDATE write SET state = 'unknown', answer = 'it may have left: an older bridge did not note it' WHERE state = 'intent';
+"""
+"""Format 3: an `intent` has certainly not left (`sent` may have), and what `bridge follow` noticed is told once."""
+_UPGRADES = (_SCHEMA, _FOLLOWING, _LEAVING)
+"""What makes format n+1 out of format n."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -126,7 +133,7 @@ def _make(db: sqlite3.Connection, path: Path) -> None:
         version = _pragma(db, "user_version")  # another process may have made it while this one waited
         if version == 0:
             _refuse_tables(db, path)
-        for statement in _statements((_SCHEMA if version == 0 else "") + (_FOLLOWING if version < SCHEMA_VERSION else "")):
+        for statement in _statements("".join(_UPGRADES[version:])):
             db.execute(statement)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -10,6 +10,7 @@ from bridge.errors import BridgeError
 from bridge.filing.duplicates import close_duplicates
 from bridge.filing.ledger import Ledger
 from bridge.filing.link import attach_files, link_tickets, tell_tickets
+from bridge.filing.run import PENDING
 from bridge.workflow.events import StepStarted
 from bridge.workflow.follow import filing_settings, plans_of, run_of, wanted
 
@@ -94,7 +95,7 @@ def compare(run: Run, plans: Sequence[FilingPlan]) -> Iterator[Difference]:
     yield from _issue(run, plans, issue, case_id)
     yield from _tickets(run, plans, issue, case_id)
     for write in run.ledger.writes(run.filing.fingerprint):
-        if write.state in {"intent", "sent", "unknown"}:
+        if write.state in PENDING:
             yield Difference(case_id=case_id, where=write.target, what=f"{write.kind} may have happened: {write.answer}", mend="look again")
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _DANGER = timedelta(days=2)
 _UNFOLLOWED = timedelta(days=1)
+_STATES = {"refused": "refused", "intent": "not done"}
+_NO_ANSWER = {"intent": "it broke off before it was sent"}
 _NEXT = {"open": "bridge show {}", "investigated": "bridge report {}", "reported": "bridge file {} --dry-run"}
 
 
@@ -66,8 +68,10 @@ def _filed(ledger: Ledger, filing: Filing, allowed: float, now: datetime) -> Ite
     case_id = filing.case_id
     for write in ledger.writes(filing.fingerprint):
         if write.state != "done":
-            word = "refused" if write.state == "refused" else "maybe done"
-            what = f"{word}: {write.kind} {write.target or write.name}: {write.answer or 'its answer was lost'}"
+            word = _STATES.get(write.state, "maybe done")
+            what = (
+                f"{word}: {write.kind} {write.target or write.name}: {write.answer or _NO_ANSWER.get(write.state, 'its answer was lost')}"
+            )
             yield Stuck(case_id=case_id, what=what, since=write.at, next=f"bridge file {case_id}")
     known = ledger.issue(filing.fingerprint)
     if known is None:
@@ -79,8 +83,8 @@ def _filed(ledger: Ledger, filing: Filing, allowed: float, now: datetime) -> Ite
         yield Stuck(case_id=case_id, what=f"{issue.key} was not followed for {_age(now - since)}", since=since, next="bridge follow")
     if seen is None:
         return
-    if seen.trouble:
-        yield Stuck(case_id=case_id, what=f"{issue.key}: {seen.trouble}", since=seen.seen_at, next=f"bridge reconcile {case_id}")
+    for trouble in seen.trouble:
+        yield Stuck(case_id=case_id, what=f"{issue.key}: {trouble}", since=seen.seen_at, next=f"bridge reconcile {case_id}")
     if seen.word not in OVER and now - seen.changed_at > timedelta(days=allowed):
         what = f"{issue.key} is '{seen.word}' ({seen.status}) for {_age(now - seen.changed_at)} ({allowed:g} days are allowed)"
         yield Stuck(case_id=case_id, what=what, since=seen.changed_at, next=f"ask its owner: {issue.url}")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from bridge.adapters.retry import failure_of
+from bridge.adapters.retry import AnswerError, Caller, failure_of
 from bridge.adapters.transport import RedirectedError, bound, checked_url
 from bridge.errors import InputError
 
@@ -52,8 +52,8 @@ def test_addresses_that_are_refused(url: object, says: str) -> None:
 
 
 @contextmanager
-def serving(answer: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Answer each connection with a function of its socket."""
+def serving(answer: Callable[[socket.socket], None], heard: list[bytes] | None = None) -> Iterator[str]:
+    """Answer each connection with a function of its socket; `heard` gets what came in."""
     listener = socket.create_server(("127.0.0.1", 0))
     stopping = threading.Event()
 
@@ -64,7 +64,9 @@ def serving(answer: Callable[[socket.socket], None]) -> Iterator[str]:
             except OSError:
                 return
             with connection:
-                connection.recv(65536)
+                came = connection.recv(65536)
+                if heard is not None and came:
+                    heard.append(came)
                 try:
                     answer(connection)
                 except OSError:
@@ -172,3 +174,36 @@ def test_a_refused_connection_is_certainly_unsent() -> None:
         client.post(url, timeout=(1, 1))
     assert failure_of(raised.value).kind == "unsent"
     assert failure_of(raised.value).text == "connection refused"
+
+
+def test_a_write_is_told_when_it_leaves_and_when_it_is_held_back() -> None:
+    heard: list[bytes] = []
+    told: list[tuple[bool, int]] = []
+
+    def answer(connection: socket.socket) -> None:
+        busy = b"HTTP/1.1 429 Wait\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        connection.sendall(busy if len(heard) == 1 else b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+
+    def leaving(leaves: bool, /) -> None:  # noqa: FBT001 - see bridge.ports.Leaving
+        told.append((leaves, len(heard)))
+
+    def refuse(_leaves: bool, /) -> None:  # noqa: FBT001 - see bridge.ports.Leaving
+        raise InputError("the disk is full")
+
+    with serving(answer, heard) as url:
+        made = session(url, 5)
+
+        def post() -> int:
+            response = made.post(url, json={"a": 1}, timeout=2)
+            if response.status_code != 200:
+                raise AnswerError(response)
+            return response.status_code
+
+        caller = Caller("Jira", access_hint="", sleep=lambda _: None)
+        assert caller.run("POST issue", "once", post, leaving=leaving) == 200
+        assert told == [(True, 0), (False, 1), (True, 1)]
+        with pytest.raises(InputError, match="disk is full"):
+            caller.run("POST issue", "once", post, leaving=refuse)
+        assert caller.run("GET issue", "read", post) == 200  # and nobody is told of what may be repeated
+        assert len(told) == 3
+    assert len(heard) == 3

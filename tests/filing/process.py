@@ -14,6 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loguru import logger
+
 from bridge.adapters.transport import BoundedAdapter
 from bridge.errors import BridgeError
 from bridge.filing.file import file_case
@@ -131,6 +133,7 @@ def file_one(url: str, folder: Path, case: str, point: int, *, recreate: bool) -
 
 
 def main() -> None:
+    logger.remove()  # a line a request, of hundreds of filings
     url = sys.argv[1]
     for line in sys.stdin:
         folder, case, point, recreate = line.split()

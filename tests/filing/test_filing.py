@@ -15,6 +15,8 @@ from bridge.filing.plan import FilingPlan
 from bridge.filing.run import FilingEvent
 from bridge.filing.status import status
 from bridge.filing.store import connect
+from bridge.model.filing import Attachment, IssueRef
+from bridge.ports import Leaving, unwatched
 from bridge.sandbox.faults import Fault
 from bridge.sandbox.server import RunningSandbox
 from tests.adapters import running
@@ -122,7 +124,7 @@ def test_a_lost_create_is_found_in_the_same_run(sandbox: RunningSandbox, tmp_pat
 
 
 def test_a_create_that_is_not_found_is_shown_and_sent_again_only_on_a_person_s_word(tmp_path: Path) -> None:
-    world = World(folder=tmp_path, schedule={5: "lost"})
+    world = World(folder=tmp_path, schedule={6: "lost"})
     plan = small_plan(tmp_path)
     with pytest.raises(UnknownOutcomeError) as raised:
         world.run(plan)
@@ -139,7 +141,8 @@ def test_a_create_that_is_not_found_is_shown_and_sent_again_only_on_a_person_s_w
 
 
 class InterruptedTracker(FakeTracker):
-    def attach(self, *_: object) -> None:
+    def attach(self, issue: IssueRef, attachment: Attachment, *, leaving: Leaving = unwatched) -> None:  # noqa: ARG002 - the port's
+        leaving(True)
         raise KeyboardInterrupt
 
 

@@ -137,7 +137,9 @@ def test_two_cases_of_one_defect_share_the_filing(path: Path, clock: FakeClock) 
 
 def test_maybe_filed_is_shown(path: Path, clock: FakeClock) -> None:
     with ledger(path, clock) as made, made.hold(FILING):
-        made.intend(FILING, "issue", "")
+        write = made.intend(FILING, "issue", "")
+        assert status("BR-0001", made).sentence == "not filed, 1 not done"  # it never left
+        made.outcome(FILING, write, "sent", "")
         assert status("BR-0001", made).sentence.startswith("maybe filed at 2026-03-17 09:00:00 UTC: run `bridge file BR-0001`")
 
 
@@ -162,7 +164,7 @@ def test_a_newer_format_is_left_alone(path: Path, clock: FakeClock) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute("PRAGMA user_version = 99")
-    with pytest.raises(InputError, match="format 99, this bridge knows up to 2"):
+    with pytest.raises(InputError, match="format 99, this bridge knows up to 3"):
         Ledger(path, clock)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bridge.errors import BridgeError
+from bridge.filing import memory
 from bridge.filing.plan import FilingPlan
 from bridge.model.filing import FixVersion
 from tests.filing.world import FakeTicket, KilledError, World, small_plan
@@ -121,8 +122,39 @@ def test_a_merged_ticket_is_followed_to_its_target(world: World) -> None:
     world.tickets["ZD-3"] = FakeTicket("ZD-3")
     world.issues[0].category = "indeterminate"
     followed = world.follow(plan)
-    assert "ZD-2 was merged into ZD-3" in followed.notices
+    assert "ZD-2 was merged into ZD-3; to link that: bridge add BR-0001 ZD-3" in followed.notices
     assert len(told(world, "ZD-3")) == 1
+    assert world.follow(plan).notices == ()  # each fact is told once
+    world.run(small_plan(world.folder, tickets=3))
+    assert world.follow(small_plan(world.folder, tickets=3)).notices == ("ZD-2 was merged into ZD-3",)
+    world.end()
+
+
+def test_what_no_longer_holds_is_noticed_once_without_any_news(world: World) -> None:
+    plan = small_plan(world.folder, tickets=4)
+    world.run(plan)
+    assert world.follow(plan).notices == ()
+    world.issues[0].links.pop("bridge:fake:desk:1")
+    world.tickets["ZD-2"].issue_key = "OTHER-1"
+    world.tickets["ZD-3"].deleted = True
+    world.tickets["ZD-4"].status, world.tickets["ZD-4"].merged_into = "closed", "ZD-1"
+    sent = world.sent
+    assert world.follow(plan).notices == (
+        "the link to ZD-1 is gone from REP-1",
+        "ZD-2 carries OTHER-1, not REP-1",
+        "ZD-3 does not exist any more, or is not shown to this user",
+        "ZD-4 was merged into ZD-1",
+    )
+    assert (world.follow(plan).notices, world.sent) == ((), sent)
+    ledger = world._ledger()
+    seen = memory.seen(ledger, plan.fingerprint)
+    ledger.close()
+    assert seen is not None
+    assert seen.trouble == ("the link to ZD-1 is gone from REP-1", "ZD-2 carries OTHER-1, not REP-1")  # what can be mended
+    world.tickets["ZD-2"].issue_key = "REP-1"
+    world.follow(plan)
+    world.tickets["ZD-2"].issue_key = "OTHER-1"
+    assert world.follow(plan).notices == ("ZD-2 carries OTHER-1, not REP-1",)  # again, because it is so again
     world.end()
 
 

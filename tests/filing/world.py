@@ -43,6 +43,7 @@ from bridge.model.filing import (
     RemoteLink,
 )
 from bridge.model.ticket import Comment, Ticket
+from bridge.ports import Leaving, unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -320,8 +321,9 @@ class FakeTracker:
         self._world.read()
         return []
 
-    def create(self, draft: IssueDraft) -> IssueRef:
+    def create(self, draft: IssueDraft, *, leaving: Leaving = unwatched) -> IssueRef:
         world = self._world
+        leaving(True)
         made: list[IssueRef] = []
 
         def apply() -> None:
@@ -360,7 +362,8 @@ class FakeTracker:
         self._world.read()
         return list(self._issue(issue).attachments)
 
-    def attach(self, issue: IssueRef, attachment: Attachment) -> None:
+    def attach(self, issue: IssueRef, attachment: Attachment, *, leaving: Leaving = unwatched) -> None:
+        leaving(True)
         self._world.write(lambda: self._issue(issue).attachments.append(attachment.name))
 
     def remote_links(self, issue: IssueRef) -> Sequence[RemoteLink]:
@@ -394,8 +397,9 @@ class FakeTracker:
         self._world.read()
         return list(self._issue(issue).comments)
 
-    def add_comment(self, issue: IssueRef, body: str) -> str:
+    def add_comment(self, issue: IssueRef, body: str, *, leaving: Leaving = unwatched) -> str:
         world, found = self._world, self._issue(issue)
+        leaving(True)
 
         def apply() -> None:
             made = Comment(id=str(len(found.comments)), author="bridge", body=body, public=True, created_at=world.clock.at)
@@ -506,14 +510,15 @@ class FakeDesk:
         self._world.read()
         return list(self._ticket(ticket_id).registered)
 
-    def add_internal_note(self, ticket_id: str, body: str, *, as_read: datetime | None = None) -> str:
-        return self._say(ticket_id, body, as_read, public=False)
+    def add_internal_note(self, ticket_id: str, body: str, *, as_read: datetime | None = None, leaving: Leaving = unwatched) -> str:
+        return self._say(ticket_id, body, as_read, leaving, public=False)
 
-    def reply(self, ticket_id: str, body: str, *, as_read: datetime | None = None) -> str:
-        return self._say(ticket_id, body, as_read, public=True)
+    def reply(self, ticket_id: str, body: str, *, as_read: datetime | None = None, leaving: Leaving = unwatched) -> str:
+        return self._say(ticket_id, body, as_read, leaving, public=True)
 
-    def _say(self, ticket_id: str, body: str, as_read: datetime | None, *, public: bool) -> str:
+    def _say(self, ticket_id: str, body: str, as_read: datetime | None, leaving: Leaving, *, public: bool) -> str:
         world, found = self._world, self._ticket(ticket_id)
+        leaving(True)
         if world.schedule.get(len(world.points)) == "touched":
             found.updated = world.clock.at
             world.schedule = {at: fault for at, fault in world.schedule.items() if at != len(world.points)}

@@ -38,7 +38,6 @@ def found(
                 status="Status",
                 cycle=0,
                 due=due,
-                trouble="",
             )
             memory.remember(ledger, FILING, seen)
             if draft:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import time
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from bridge.adapters.tickets import zendesk_values as values
 from bridge.adapters.transport import CONNECT_SECONDS, bound, checked_url
 from bridge.errors import AccessError, BridgeError, ChangedMeanwhileError, NotFoundError, RefusedError
 from bridge.model.filing import Check, IssueRef
+from bridge.ports import unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from bridge.model.ticket import Comment, Ticket
     from bridge.model.window import Window
     from bridge.plugins import AdapterOptions
+    from bridge.ports import Leaving
 
 KEYS = ("url", "user", "token", "prefix", "account_field", "issue_field", "jira_links", "timeout", "patience")
 PAGE = 100
@@ -174,16 +176,18 @@ class Zendesk:
 
     # Writing
 
-    def add_internal_note(self, ticket_id: str, body: str, *, as_read: datetime | None = None) -> str:
+    def add_internal_note(self, ticket_id: str, body: str, *, as_read: datetime | None = None, leaving: Leaving = unwatched) -> str:
         """Add an internal note and return the id of the update that carries it."""
-        return self._comment(ticket_id, body, as_read, public=False)
+        return self._comment(ticket_id, body, as_read, leaving, public=False)
 
-    def reply(self, ticket_id: str, body: str, *, as_read: datetime | None = None) -> str:
+    def reply(self, ticket_id: str, body: str, *, as_read: datetime | None = None, leaving: Leaving = unwatched) -> str:
         """Send the customer a public answer that a person approved, and return the id of the update that carries it."""
-        return self._comment(ticket_id, body, as_read, public=True)
+        return self._comment(ticket_id, body, as_read, leaving, public=True)
 
     def merged_into(self, ticket: Ticket) -> str | None:
         """Return the ticket that this one was merged into: Zendesk tags it and says the number in its last comment."""
+        if values.MERGED_TAG in ticket.tags and not ticket.comments:
+            ticket = replace(ticket, comments=tuple(self.comments(ticket.id)))
         return values.merged_into(ticket, self._settings.prefix)
 
     def links(self, ticket_id: str) -> Sequence[str] | None:
@@ -296,20 +300,20 @@ class Zendesk:
             raise BridgeError(f"Zendesk answered without the ticket {ticket_id}", where=f"GET tickets/{native}")
         return row
 
-    def _comment(self, ticket_id: str, body: str, as_read: datetime | None, *, public: bool) -> str:
+    def _comment(self, ticket_id: str, body: str, as_read: datetime | None, leaving: Leaving, *, public: bool) -> str:
         update: Json = {"comment": {"body": body, "public": public}}
         if as_read is not None:
             self._let_settle(as_read)
             update |= {"safe_update": True, "updated_stamp": values.stamp(as_read)}
-        answer = self._update(ticket_id, update, "once" if as_read is None else "repeatable", public=public)
+        answer = self._update(ticket_id, update, "once" if as_read is None else "repeatable", public=public, leaving=leaving)
         audit = answer.get("audit")
         return str(audit.get("id", "")) if isinstance(audit, dict) else ""
 
-    def _update(self, ticket_id: str, update: Json, effect: Effect, *, public: bool = False) -> Json:
+    def _update(self, ticket_id: str, update: Json, effect: Effect, *, public: bool = False, leaving: Leaving | None = None) -> Json:
         comment = update.get("comment")
         if comment is not None and comment.get("public") is not public:
             raise AssertionError("a public comment was about to be sent")
-        return self._call("PUT", f"tickets/{self._native(ticket_id)}", effect, body={"ticket": update})
+        return self._call("PUT", f"tickets/{self._native(ticket_id)}", effect, body={"ticket": update}, leaving=leaving)
 
     def _let_settle(self, as_read: datetime) -> None:
         """Wait until the ticket's stamp lies in a past second of the server's clock: two changes in one second share a stamp."""
@@ -400,8 +404,17 @@ class Zendesk:
             seen.add(after)
             arguments["page[after]"] = after
 
-    def _call(self, method: str, path: str, effect: Effect, wanted: Mapping[str, Any] | None = None, *, body: Json | None = None) -> Json:
-        return self._caller.run(f"{method} /api/v2/{path}", effect, partial(self._send, method, path, wanted, body))
+    def _call(
+        self,
+        method: str,
+        path: str,
+        effect: Effect,
+        wanted: Mapping[str, Any] | None = None,
+        *,
+        body: Json | None = None,
+        leaving: Leaving | None = None,
+    ) -> Json:
+        return self._caller.run(f"{method} /api/v2/{path}", effect, partial(self._send, method, path, wanted, body), leaving=leaving)
 
     def _send(self, method: str, path: str, wanted: Mapping[str, Any] | None, body: Json | None) -> Json:
         response = self._session.request(

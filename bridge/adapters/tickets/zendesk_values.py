@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bridge.adapters.tickets.zendesk import ZendeskSettings
 
 Json = dict[str, Any]
-_MERGED_TAG = "closed_by_merge"
+MERGED_TAG = "closed_by_merge"
 _NUMBER = re.compile(r"#(\d+)")
 _ISSUE_TAG = re.compile(r"bridge-([a-z][a-z0-9_]*-\d+)")
 
@@ -86,7 +86,7 @@ def comment(row: Json, users: Mapping[int, Json]) -> Comment:
 
 def merged_into(ticket: Ticket, prefix: str) -> str | None:
     """Return the target of a merge: the number in the last comment that names one, on a ticket that Zendesk tagged as merged."""
-    if _MERGED_TAG not in ticket.tags:
+    if MERGED_TAG not in ticket.tags:
         return None
     numbers = [found[1] for comment in ticket.comments if (found := _NUMBER.search(comment.body))]
     return f"{prefix}{numbers[-1]}" if numbers else None

@@ -21,6 +21,7 @@ from bridge.adapters.trackers.jira_text import parsed
 from bridge.adapters.transport import checked_url
 from bridge.errors import BridgeError, InputError, NotFoundError, RefusedError
 from bridge.model.filing import Attachment, Category, Check, FieldInfo, IssueDraft, IssueRef, IssueState, IssueText, JsonValue, RemoteLink
+from bridge.ports import unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from bridge.model.ticket import Comment
     from bridge.plugins import AdapterOptions
+    from bridge.ports import Leaving
 
 KEYS = ("url", "user", "token", "project", "issue_type", "labels", "fields", "timeout", "patience", "api")
 GAPS = 60
@@ -174,7 +176,7 @@ class Jira:
 
     # Writing
 
-    def create(self, draft: IssueDraft) -> IssueRef:
+    def create(self, draft: IssueDraft, *, leaving: Leaving = unwatched) -> IssueRef:
         """Create it once; a lost answer is an UnknownOutcomeError."""
         if not self._fields:
             refused = [check for check in self.preflight(draft, ()) if not check.ok]
@@ -188,10 +190,12 @@ class Jira:
             "labels": list(draft.labels),
             **{name: shaped(self._fields[name], value) if name in self._fields else value for name, value in draft.fields.items()},
         }
-        created = self._client.run("POST issue", "once", lambda client: client.create_issue(fields=fields, prefetch=False).raw)
+        created = self._client.run(
+            "POST issue", "once", lambda client: client.create_issue(fields=fields, prefetch=False).raw, leaving=leaving
+        )
         return self._client.ref(created)
 
-    def attach(self, issue: IssueRef, attachment: Attachment) -> None:
+    def attach(self, issue: IssueRef, attachment: Attachment, *, leaving: Leaving = unwatched) -> None:
         """Upload one file under its name with the content's hash; a lost answer is an UnknownOutcomeError."""
         try:
             content = Path(attachment.path).open("rb")  # noqa: SIM115 - closed below; opening it is told apart from sending it
@@ -204,6 +208,7 @@ class Jira:
                 f"POST issue/{issue.key}/attachments",
                 "once",
                 lambda client: client.add_attachment(issue.id, content, filename=attachment.name),
+                leaving=leaving,
             )
 
     def put_remote_link(self, issue: IssueRef, link: RemoteLink) -> None:
@@ -220,9 +225,9 @@ class Jira:
         }
         self._client.request("POST", f"issue/{issue.id}/remotelink", "repeatable", body=body)
 
-    def add_comment(self, issue: IssueRef, body: str) -> str:
+    def add_comment(self, issue: IssueRef, body: str, *, leaving: Leaving = unwatched) -> str:
         """Add a comment once; a lost answer is an UnknownOutcomeError."""
-        return life.add_comment(self._client, issue, body)
+        return life.add_comment(self._client, issue, body, leaving)
 
     def update_comment(self, issue: IssueRef, comment_id: str, body: str) -> None:
         """Replace a comment's text."""

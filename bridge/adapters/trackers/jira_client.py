@@ -24,6 +24,8 @@ from bridge.model.filing import IssueRef
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from bridge.ports import Leaving
+
 T = TypeVar("T")
 Json = dict[str, Any]
 
@@ -69,15 +71,22 @@ class JiraClient:
         return self.request("GET", path, "read", arguments=arguments)
 
     def request(
-        self, method: str, path: str, effect: Effect, *, arguments: Mapping[str, Any] | None = None, body: Json | None = None
+        self,
+        method: str,
+        path: str,
+        effect: Effect,
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        body: Json | None = None,
+        leaving: Leaving | None = None,
     ) -> Any:
         """Make one request, repeated as its effect allows, and return its JSON; {} for an empty answer to a write."""
-        return self.run(f"{method} {path}", effect, partial(_exchange, method, path, arguments, body))
+        return self.run(f"{method} {path}", effect, partial(_exchange, method, path, arguments, body), leaving=leaving)
 
-    def run(self, what: str, effect: Effect, call: Callable[[JIRA], T]) -> T:
+    def run(self, what: str, effect: Effect, call: Callable[[JIRA], T], *, leaving: Leaving | None = None) -> T:
         """Call the library; `what` names the request: `POST issue`."""
         library = self.library()
-        return self._caller.run(self._where(what), effect, lambda: _translated(partial(call, library)))
+        return self._caller.run(self._where(what), effect, lambda: _translated(partial(call, library)), leaving=leaving)
 
     def ref(self, raw: Mapping[str, Any]) -> IssueRef:
         """Return an issue's id, key and address."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bridge.adapters.trackers.jira_client import JiraClient
+    from bridge.ports import Leaving
 
 Json = dict[str, Any]
 BULK = 100
@@ -123,10 +124,10 @@ def comments(client: JiraClient, issue: IssueRef) -> list[Comment]:
     ]
 
 
-def add_comment(client: JiraClient, issue: IssueRef, body: str) -> str:
+def add_comment(client: JiraClient, issue: IssueRef, body: str, leaving: Leaving | None = None) -> str:
     """Add a comment once; in a service project it is an internal one, which customers can't see."""
     sent = {"body": _body(client, body), "properties": [{"key": "sd.public.comment", "value": {"internal": True}}]}
-    return str(client.request("POST", f"issue/{issue.id}/comment", "once", body=sent).get("id", ""))
+    return str(client.request("POST", f"issue/{issue.id}/comment", "once", body=sent, leaving=leaving).get("id", ""))
 
 
 def update_comment(client: JiraClient, issue: IssueRef, comment_id: str, body: str) -> None:

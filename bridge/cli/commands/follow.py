@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.cli import compose, output
 from bridge.cli.progress import Progress
-from bridge.errors import ExitCode, InputError
+from bridge.errors import BridgeError, ExitCode, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +28,16 @@ def run(args: argparse.Namespace) -> int:
         return _once(args)
     if args.every < 1:
         raise InputError(f"--every takes minutes, at least 1, not {args.every}", hint="bridge follow --every 5")
+    begun = False
     while True:  # until Ctrl-C
-        _once(args)
+        try:
+            _once(args)
+        except BridgeError as error:
+            if not begun and error.exit_code is ExitCode.INPUT:
+                raise  # what was asked for can't be done, now or later
+            output.failure(args, error, error.exit_code)
+        sys.stdout.flush()
+        begun = True
         time.sleep(args.every * 60)
 
 
