@@ -100,6 +100,18 @@ def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
         help="what its answer shows: --check 'rows == 0' (default: proposed from the case)",
     )
     parser.add_argument(
+        "--absent",
+        type=int,
+        metavar="N",
+        help="the failure: what recorded request N made stands on none of the pages of the failing request's list",
+    )
+    parser.add_argument(
+        "--gaps",
+        default="auto",
+        metavar="X",
+        help="on a target without a test clock: recorded gaps times X (0 none, 1 kept, 0.1 compressed, 2 stretched; default auto: none, then kept, then stretched)",
+    )
+    parser.add_argument(
         "--confirm",
         action="append",
         default=[],
@@ -164,12 +176,15 @@ def _tracker(command: argparse.ArgumentParser) -> None:
 def _reproduce(command: argparse.ArgumentParser) -> None:
     _reproduce_arguments(command)
     command.add_argument("--send", action="store_true", help="send it; without this nothing is sent")
-    command.add_argument("--clean-up", action="store_true", help="afterwards delete what the last run made on the target")
+    command.add_argument("--clean-up", action="store_true", help="afterwards delete what the runs made on the target, newest first")
 
 
 def _verify(command: argparse.ArgumentParser) -> None:
     command.add_argument("case", metavar="CASE")
     command.add_argument("--target", required=True, metavar="NAME", help="a test system of bridge.yaml (reproduction.targets)")
+    command.add_argument("--dry-run", action="store_true", help="show what would be sent and written, send nothing")
+    command.add_argument("--yes", action="store_true", help="put the verdict on the issue without asking")
+    command.add_argument("--recreate", action="store_true", help="an earlier comment was looked for and not found: write a new one")
 
 
 def _show(command: argparse.ArgumentParser) -> None:

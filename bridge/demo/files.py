@@ -56,6 +56,7 @@ reproduction:
       requests: 50000
       clock: /api/testing/clock
       reset: /api/testing/reset
+      about: /api/v1/about
       identities:
         - {{user: qa@exemplar.example, password: "file:sandbox-token"}}
 """

@@ -128,5 +128,6 @@ def _words(item: Undone) -> str:
         "reply": "the answer to the customer on",
         "issue-link": "the link as a duplicate of",
         "transition": "the new status of",
+        "verdict": "the verdict of the reproduction on",
     }[item.kind]
     return f"{what} {item.target}"

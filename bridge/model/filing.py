@@ -137,9 +137,11 @@ WriteKind = Literal[
     "reply",
     "issue-link",
     "transition",
+    "verdict",
 ]
 """fields: impact figures on the issue; summary: its one living comment; status-note: what became of the issue, on a
-ticket; reply: words to the customer, on approval; issue-link, transition: closing a duplicate, or opening an issue again."""
+ticket; reply: words to the customer, on approval; issue-link, transition: closing a duplicate, or opening an issue again;
+verdict: what a reproduction came to on a later version, as a comment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

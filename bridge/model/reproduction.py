@@ -26,6 +26,8 @@ class ReproductionStep:
     status: int
     clock: datetime | None = None
     """What the target's clock has to show; None: it does not matter."""
+    wait: float = 0.0
+    """Seconds that have to pass before it; 0: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,10 @@ class Reproduction:
     """Everything that was sent."""
     steps: tuple[ReproductionStep, ...] = ()
     times: str = ""
-    """Which recorded times matter."""
+    """Which recorded times and gaps matter."""
+    control_seen: int = 0
+    """How often the failing request alone, with what it needs, showed the same: false failures, when it is rare."""
+    control_runs: int = 0
     limits: tuple[str, ...] = ()
     """What could not be known or was left out."""
     other_failures: tuple[str, ...] = ()
@@ -98,3 +103,7 @@ class Verification:
     at: datetime
     target: str
     steps: tuple[StepChange, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    """What the target says about itself."""
+    comment: str = ""
+    """What became of the comment on the issue: written, already, not written; empty: there is nothing to say, or no issue."""

@@ -18,6 +18,7 @@ _VERSION = re.compile(r"v\d+(\.\d+)*")
 _NOUN = re.compile(r"[A-Za-z][A-Za-z_\-.]*")
 _TOKEN_NAMES = re.compile(r"(^|[_\-.])(token|session|sid|jwt|csrf|xsrf|auth|authorization|api[_-]?key)s?$|token$", re.IGNORECASE)
 _AUTH_HEADERS = frozenset({"authorization", "x-api-key", "x-auth-token", "x-csrf-token", "x-xsrf-token", "x-session-id"})
+CREDENTIAL_HEADERS = _AUTH_HEADERS | {"cookie"}
 _LINK_HEADERS = frozenset({"etag", "location", "if-match", "if-none-match"})
 _LIST_WORDS = frozenset(
     {"data", "items", "results", "result", "rows", "list", "entries", "values", "content", "records", "response", "body"}

@@ -1,10 +1,9 @@
-"""A smallest sequence as files that engineers can run: pytest, bash and curl, .http, .hurl, HAR."""
+"""A smallest sequence as steps with named values, and as the test that becomes the regression test; HAR of the run."""
 
 from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +17,7 @@ from bridge.reproduction.oracle import Check
 from bridge.reproduction.python_file import RUNTIME
 from bridge.reproduction.scenario import Scenario, Step
 
-_MARK: Final = re.compile(r"@@(\w+)@@")
+MARK: Final = re.compile(r"@@(\w+)@@")
 _OPERATORS: Final = {"==": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
@@ -41,9 +40,22 @@ class Line:
     status: int
     words: str
     clock: datetime | None
+    wait: float
+    """Seconds that have to pass before it."""
     gives: tuple[Variable, ...]
     numbers: frozenset[str]
     """Variables that stand as numbers in the body."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """The failure is that a value stands on none of these answers."""
+
+    name: str
+    """Variable that holds the value."""
+    pages: tuple[int, ...]
+    """Numbers of the steps whose answers should have shown it."""
+    field: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,16 +71,32 @@ class Script:
     clock_key: str = "now"
     repeats: int = 1
     """Clean runs that prove a fix."""
+    missing: Missing | None = None
+
+    @property
+    def error_words(self) -> tuple[str, ...]:
+        """Return the parts of the error text that never vary: what the last answer has to contain."""
+        return tuple(word.strip() for word in re.split(r"<\*>|: ", self.scenario.oracle.error) if word.strip())
 
 
 def script(
-    scenario: Scenario, *, title: str, verdict: str, clocks: Mapping[int, datetime] | None = None, clock_path: str = "", repeats: int = 1
+    scenario: Scenario,
+    *,
+    title: str,
+    verdict: str,
+    clocks: Mapping[int, datetime] | None = None,
+    waits: Mapping[int, float] | None = None,
+    clock_path: str = "",
+    repeats: int = 1,
 ) -> Script:
     """Number the steps, name the values and put the marks in."""
     numbers = {step.index: at for at, step in enumerate(scenario.steps, start=1)}
     names: dict[tuple[int, Location], str] = {}
     for link in scenario.links:
         names.setdefault((link.producer, link.source), _name(link.resource, len(names), set(names.values())))
+    absent = scenario.oracle.absent
+    if absent:
+        names.setdefault((absent.producer, absent.source), _name("made", len(names), set(names.values())))
     lines = []
     for step in scenario.steps:
         request = step.request
@@ -86,11 +114,19 @@ def script(
                 status=step.response.status,
                 words=words(step, [link.target for link in scenario.links if link.consumer == step.index]),
                 clock=(clocks or {}).get(step.index),
+                wait=(waits or {}).get(step.index, 0.0),
                 gives=tuple(Variable(name=n, step=numbers[p], source=s) for (p, s), n in names.items() if p == step.index),
                 numbers=frozenset(counted),
             )
         )
-    return Script(title=title, verdict=verdict, lines=tuple(lines), scenario=scenario, clock_path=clock_path, repeats=repeats)
+    missing = None
+    if absent:
+        missing = Missing(
+            name=names[absent.producer, absent.source], pages=tuple(numbers[page] for page in absent.pages), field=absent.field
+        )
+    return Script(
+        title=title, verdict=verdict, lines=tuple(lines), scenario=scenario, clock_path=clock_path, repeats=repeats, missing=missing
+    )
 
 
 def _name(resource: str, count: int, taken: set[str]) -> str:
@@ -122,10 +158,12 @@ def python(made: Script) -> str:
     oracle = made.scenario.oracle
     body: list[str] = []
     for line in made.lines:
-        body.append(f"    # {line.number}. {route(_plain(line.request))}{f': {line.words}' if line.words else ''}")
+        body.append(f"    # {line.number}. {route(plain(line.request))}{f': {line.words}' if line.words else ''}")
+        if line.wait:
+            body.append(f"    time.sleep({line.wait:g})")
         if line.clock:
-            body.append(f"    set_clock({json.dumps(_zulu(line.clock))})")
-        arguments = [json.dumps(line.request.method), _python_text(_target(line.request), {})]
+            body.append(f"    set_clock({json.dumps(zulu(line.clock))})")
+        arguments = [json.dumps(line.request.method), _python_text(target_of(line.request), {})]
         headers = {name: value for name, value in line.request.headers if name.lower() != "content-type"}
         if line.request.body:
             arguments.append(f"body={_python_body(line.request)}")
@@ -133,40 +171,51 @@ def python(made: Script) -> str:
             arguments.append("headers={" + ", ".join(f"{json.dumps(k)}: {_python_text(v, {})}" for k, v in headers.items()) + "}")
         body.append(f"    answer_{line.number} = send({', '.join([*arguments, f'recorded={line.status}'])})")
         body += [f"    {given.name} = pick(answer_{line.number}, {_python_source(given.source)})" for given in line.gives]
-    holes = environment([_all_text(line.request) for line in made.lines])
+    holes = environment([all_text(line.request) for line in made.lines])
     constants = [f'{name.removeprefix("BRIDGE_")} = os.environ.get("{name}", "")' for name in holes.values()]
     anchor = made.lines[-1].number
     checks = [f"and {_python_check(check)}" for check in oracle.checks]
+    if made.missing:
+        pages = ", ".join(f"answer_{number}" for number in made.missing.pages)
+        body.append(
+            f"    answer_{anchor}['missing'] = not any(stands_in(json_of(page), {made.missing.field!r}, str({made.missing.name})) for page in ({pages},))"
+        )
+        checks.append("and answer['missing']")
     return RUNTIME.format(
-        title=_comment(made.title),
-        verdict=_comment(made.verdict),
-        oracle=_comment(oracle.sentence()),
+        title=comment(made.title),
+        verdict=comment(made.verdict),
+        oracle=comment(oracle.sentence()),
         environment=" ".join(f"{name}=..." for name in ("BRIDGE_TARGET", *holes.values())),
         constants="\n".join(constants),
+        imports="\nimport time" if any(line.wait for line in made.lines) else "",
         clock_path=json.dumps(made.clock_path),
         clock_key=json.dumps(made.clock_key),
         repeats=made.repeats,
         steps="\n".join(body),
         status=oracle.status,
         anchor=anchor,
-        error=json.dumps(oracle.error),
+        words=repr(list(made.error_words)),
         checks="\n        ".join(checks) or "and True",
     )
 
 
-def _plain(request: Request) -> Request:
+def plain(request: Request) -> Request:
+    """Return the request with marks in its path as numbers, so that its route can be told."""
     return replace(request, path=re.sub(r"@@(\w+)@@", "0", request.path))
 
 
-def _comment(text: str) -> str:
-    return text.replace("\\", "/").replace('"""', "'''").replace("{", "(").replace("}", ")")
+def comment(text: str) -> str:
+    """Return text that is harmless in a comment of one line."""
+    return " ".join(text.split()).replace("\\", "/").replace('"""', "'''").replace("{", "(").replace("}", ")")
 
 
-def _zulu(at: datetime) -> str:
+def zulu(at: datetime) -> str:
+    """Return a time as clocks are set: `2026-03-11T02:13:32Z`."""
     return at.isoformat().replace("+00:00", "Z")
 
 
-def _target(request: Request) -> str:
+def target_of(request: Request) -> str:
+    """Return path and query, marks and holes left as they are."""
     query = "&".join(f"{quote(name, safe='')}={_quoted(value)}" for name, value in request.query)
     return f"{request.path}?{query}" if query else request.path
 
@@ -175,21 +224,22 @@ def _quoted(value: str) -> str:
     return "".join(part if at % 2 else quote(part, safe="") for at, part in enumerate(re.split(r"(@@\w+@@|\$\{\w+\})", value)))
 
 
-def _all_text(request: Request) -> str:
+def all_text(request: Request) -> str:
+    """Return everything of a request where a hole may stand."""
     return "\n".join([request.path, request.body, *(v for _, v in request.headers), *(v for _, v in request.query)])
 
 
 def _python_text(text: str, _: Mapping[str, str]) -> str:
     """Return a Python expression for a text with marks and holes."""
     parts = [part for part in re.split(r"(@@\w+@@|\$\{\w+\})", text) if part]
-    if not any(_MARK.fullmatch(part) or HOLE.fullmatch(part) for part in parts):
+    if not any(MARK.fullmatch(part) or HOLE.fullmatch(part) for part in parts):
         return json.dumps(text, ensure_ascii=False)
     shown = [_expression(part) or json.dumps(part, ensure_ascii=False) for part in parts]
     return shown[0] if len(shown) == 1 else " + ".join(f"str({s})" if _expression(p) else s for s, p in zip(shown, parts, strict=True))
 
 
 def _expression(part: str) -> str:
-    mark, hole = _MARK.fullmatch(part), HOLE.fullmatch(part)
+    mark, hole = MARK.fullmatch(part), HOLE.fullmatch(part)
     if mark:
         return mark[1]
     return f"{hole['what'].upper()}{hole['number']}" if hole else ""
@@ -208,78 +258,7 @@ def _literal(value: Any) -> str:
     return _python_text(value, {}) if isinstance(value, str) else repr(value)
 
 
-def _python_source(source: Location) -> str:
-    row = f", row={source.select!r}" if source.select else ""
-    return f"{source.place!r}, {source.key!r}{row}"
-
-
-def _python_check(check: Check) -> str:
-    return f"holds(body, {check.field!r}, {_OPERATORS[check.operator]!r}, {check.value!r})"
-
-
-def bash(made: Script) -> str:
-    """Return reproduce.sh: bash, curl and python3 for reading JSON."""
-    holes = environment([_all_text(line.request) for line in made.lines])
-    out = [
-        "#!/usr/bin/env bash",
-        f"# {_comment(made.title)}",
-        f"# {_comment(made.verdict)}",
-        f"# The failure: {_comment(made.scenario.oracle.sentence())}",
-        "# Exit code 0: the failure was seen; 1: it was not; 2: a request before it did not work.",
-        "set -euo pipefail",
-        ': "${BRIDGE_TARGET:?the address of the system, without a slash at the end}"',
-        *[f': "${{{name}:?}}"' for name in holes.values()],
-        "body=$(mktemp); trap 'rm -f \"$body\"' EXIT",
-        'send() { status=$(curl --silent --show-error --max-time 30 --output "$body" --write-out \'%{http_code}\' "$@"); }',
-        'worked() { [ "$status" -lt 400 ] || { echo "request $1 answered $status" >&2; exit 2; }; }',
-        'pick() { python3 -c \'import json,sys\nv=json.load(open(sys.argv[1]))\nfor s in sys.argv[2].split("/")[1:]: v=v[int(s)] if isinstance(v,list) else v[s]\nprint(v)\' "$body" "$1"; }',
-    ]
-    for line in made.lines:
-        out.append(f"\n# {line.number}. {route(_plain(line.request))}{f': {_comment(line.words)}' if line.words else ''}")
-        if line.clock:
-            payload = json.dumps({made.clock_key: _zulu(line.clock)})
-            out.append(
-                f"send --request PUT --header 'Content-Type: application/json' --data {shlex.quote(payload)} \"$BRIDGE_TARGET\"{made.clock_path}; worked clock"
-            )
-        parts = [f"send --request {line.request.method}"]
-        parts += [f"--header {_shell(f'{name}: {value}')}" for name, value in line.request.headers]
-        if line.request.body:
-            parts.append(f"--data-binary {_shell(_unquoted(line))}")
-        parts.append(f'"$BRIDGE_TARGET"{_shell(_target(line.request))}')
-        out.append(" ".join(parts))
-        if line.number != made.lines[-1].number:
-            out.append(f"worked {line.number}")
-        out += [f"{given.name}=$(pick {shlex.quote(given.source.key)})" for given in line.gives if given.source.place == "json"]
-    checks = json.dumps([[c.field, c.operator, c.value] for c in made.scenario.oracle.checks])
-    out += [
-        "",
-        f'echo "the last request answered $status (this failure: {made.scenario.oracle.status})"; cat "$body"; echo',
-        f'[ "$status" = {made.scenario.oracle.status} ] && python3 -c \'import json,operator,sys',
-        'ops={"==":operator.eq,"!=":operator.ne,"<":operator.lt,"<=":operator.le,">":operator.gt,">=":operator.ge}',
-        "try: body=json.load(open(sys.argv[1]))",
-        "except ValueError: body=None",
-        "def dig(v,f):",
-        '  for s in f.split("."): v=v[int(s)] if isinstance(v,list) else v[s]',
-        "  return v",
-        f'sys.exit(0 if all(ops[o](dig(body,f),v) for f,o,v in json.loads(sys.argv[2])) else 1)\' "$body" {shlex.quote(checks)} \\',
-        '  && echo "the failure is there" || { echo "the failure was not seen"; exit 1; }',
-    ]
-    return "\n".join(out) + "\n"
-
-
-def _shell(text: str) -> str:
-    """Return a shell word for a text with marks and holes: literal parts in single quotes, variables in double ones."""
-    parts = [part for part in re.split(r"(@@\w+@@|\$\{\w+\})", text) if part]
-    shown = []
-    for part in parts:
-        mark, hole = _MARK.fullmatch(part), HOLE.fullmatch(part)
-        shown.append(
-            f'"${{{mark[1]}}}"' if mark else f'"${{BRIDGE_{hole["what"].upper()}{hole["number"]}}}"' if hole else shlex.quote(part)
-        )
-    return "".join(shown) or "''"
-
-
-def _unquoted(line: Line) -> str:
+def unquoted(line: Line) -> str:
     """Return the body with marks of numbers standing bare."""
     body = line.request.body
     for name in line.numbers:
@@ -287,70 +266,13 @@ def _unquoted(line: Line) -> str:
     return body
 
 
-def http_file(made: Script) -> str:
-    """Return reproduce.http for editors and httpyac."""
-    out = [f"# {_comment(made.title)}", f"# {_comment(made.verdict)}", "@target={{$processEnv BRIDGE_TARGET}}", ""]
-    for line in made.lines:
-        if line.clock:
-            out += [
-                "### clock",
-                f"PUT {{{{target}}}}{made.clock_path}",
-                "Content-Type: application/json",
-                "",
-                json.dumps({made.clock_key: _zulu(line.clock)}),
-                "",
-            ]
-        out += [f"### {line.number}. {_comment(route(_plain(line.request)))}", f"# @name answer_{line.number}"]
-        out.append(f"{line.request.method} {{{{target}}}}{_braced(_target(line.request), '$processEnv ')}")
-        out += [f"{name}: {_braced(value, '$processEnv ')}" for name, value in line.request.headers]
-        if line.request.body:
-            out += ["", _braced(_unquoted(line), "$processEnv ")]
-        # Name the values right after the answer that gave them.
-        out += (
-            [""]
-            + [f"@{given.name}={{{{answer_{line.number}{_dotted(given.source)}}}}}" for given in line.gives if given.source.place == "json"]
-            + [""]
-        )
-    return "\n".join(out)
+def _python_source(source: Location) -> str:
+    row = f", row={source.select!r}" if source.select else ""
+    return f"{source.place!r}, {source.key!r}{row}"
 
 
-def _dotted(source: Location) -> str:
-    return "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in source.key.split("/")[1:])
-
-
-def _braced(text: str, prefix: str) -> str:
-    text = _MARK.sub(r"{{\1}}", text)
-    return HOLE.sub(lambda m: f"{{{{{prefix}BRIDGE_{m['what'].upper()}{m['number']}}}}}", text)
-
-
-def hurl(made: Script) -> str:
-    """Return reproduce.hurl: run with `hurl --variable target=... reproduce.hurl`; it passes while the bug is there."""
-    out = [f"# {_comment(made.title)}", f"# {_comment(made.verdict)}", ""]
-    oracle = made.scenario.oracle
-    for line in made.lines:
-        if line.clock:
-            out += [
-                f"PUT {{{{target}}}}{made.clock_path}",
-                "Content-Type: application/json",
-                json.dumps({made.clock_key: _zulu(line.clock)}),
-                "HTTP 200",
-                "",
-            ]
-        out += [
-            f"# {line.number}. {_comment(route(_plain(line.request)))}",
-            f"{line.request.method} {{{{target}}}}{_braced(_target(line.request), '')}",
-        ]
-        out += [f"{name}: {_braced(value, '')}" for name, value in line.request.headers]
-        if line.request.body:
-            out.append(_braced(_unquoted(line), ""))
-        out.append(f"HTTP {oracle.status if line.number == made.lines[-1].number else line.status}")
-        given = [v for v in line.gives if v.source.place == "json"]
-        if given:
-            out += ["[Captures]", *[f'{v.name}: jsonpath "${_dotted(v.source)}"' for v in given]]
-        if line.number == made.lines[-1].number and oracle.checks:
-            out += ["[Asserts]", *[f'jsonpath "$.{c.field}" {c.operator} {json.dumps(c.value)}' for c in oracle.checks]]
-        out.append("")
-    return "\n".join(out)
+def _python_check(check: Check) -> str:
+    return f"holds(body, {check.field!r}, {_OPERATORS[check.operator]!r}, {check.value!r})"
 
 
 def har(steps: Sequence[Step], *, url: str, at: str, clean: Callable[[str], str]) -> str:
@@ -365,7 +287,7 @@ def har(steps: Sequence[Step], *, url: str, at: str, clean: Callable[[str], str]
                 "_recorded_as": step.index + 1,
                 "request": {
                     "method": asked.method,
-                    "url": clean(url + _target(asked)),
+                    "url": clean(url + target_of(asked)),
                     "httpVersion": "HTTP/1.1",
                     "headers": [{"name": name, "value": clean(value)} for name, value in asked.headers],
                     "queryString": [{"name": name, "value": clean(value)} for name, value in asked.query],

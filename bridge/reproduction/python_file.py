@@ -19,7 +19,7 @@ Needs pytest and nothing else. It writes to the system that BRIDGE_TARGET names:
 import json
 import operator
 import os
-import re
+import re{imports}
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -103,6 +103,12 @@ def holds(body, field, sign, value):
     return isinstance(body, bool) == isinstance(value, bool) and OPERATORS[sign](body, value)
 
 
+def stands_in(value, field, wanted):
+    if isinstance(value, dict):
+        return str(value.get(field)) == wanted or any(stands_in(item, field, wanted) for item in value.values())
+    return isinstance(value, list) and any(stands_in(item, field, wanted) for item in value)
+
+
 def run():
     """Send the steps; return the last answer."""
 {steps}
@@ -112,10 +118,9 @@ def run():
 def is_failure(answer):
     """Tell whether this is the failure, not merely a failure."""
     body = json_of(answer)
-    words = [word for word in re.split(r"<\\*>|: ", {error}) if word.strip()]
     return (
         answer["status"] == {status}
-        and all(word.strip() in answer["text"] for word in words)
+        and all(word in answer["text"] or word in str(body) for word in {words})
         {checks}
     )
 

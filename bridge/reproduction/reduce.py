@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bridge.reproduction.statistics import repeats, sequential
+from bridge.reproduction.statistics import repeats, sequential, wilson
 
 Items = tuple[int, ...]
 Run = Callable[[Items], bool]
@@ -19,10 +19,14 @@ DETECTION = 4
 """Runs of the whole that decide whether it always fails."""
 MEASURE = 20
 """Runs that measure the rate of a failure that does not always show."""
+CONTROL = 20
+"""Runs of the control, which shows whether there are false failures."""
 _CAREFUL_MISS = 0.015
 _ALPHA = 0.003
 """Of the sequential test: small, because it is asked again and again."""
 _LEAST_BACKGROUND = 0.05
+_FARTHEST = 0.15
+_SURE = 1.96
 _SMALLEST_TREE = 4
 _LONGEST_TEST = 60
 """Runs after which the sequential test gives up on a candidate."""
@@ -74,6 +78,8 @@ class Search:
     fixed: frozenset[int]
     """Items that always stay: the anchor."""
     budget: int = 1_000_000
+    whole: tuple[int, int] = (0, 0)
+    """How often all items failed: seen and runs; none: it is not compared with what is left."""
     replays: int = 0
     """Runs of candidates."""
     measured: int = 0
@@ -153,25 +159,101 @@ class Shrunk:
     """False: the budget ended first; a shorter sequence may exist."""
 
 
-def smallest(search: Search, items: Sequence[int], slices: Sequence[Iterable[int]] = (), *, measure: int = MEASURE) -> Shrunk:
+class _FalseFailureError(Exception):
+    """A part was accepted that fails far more rarely than the whole: a false failure let it in."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__(f"fails in {rate:.0%} of runs")
+        self.rate = rate
+
+
+def smallest(
+    search: Search,
+    items: Sequence[int],
+    slices: Sequence[Iterable[int]] = (),
+    *,
+    measure: int = MEASURE,
+) -> Shrunk:
     """Return a smallest failing part of `items` (which are known to fail) and its measured rate.
 
     `slices` are guesses to try first, narrowest first. A failure that looked certain and then is missed in a measuring run is
-    shrunk again as one that is not. No single item can be left out of a complete result.
+    shrunk again as one that is not. A part that fails far more rarely than the whole did (`search.whole`) was accepted on a
+    false failure: then there is a background, and all is shrunk once more by the sequential test. No single item can be left
+    out of a complete result.
     """
     complete = True
     try:
-        current = shrink(search, items, slices)
-        seen, runs = search.rate(current, measure)
-        if seen < runs and search.trust.certain:
-            search.trust = trust(max(1, seen), runs)
-            smaller = _minimal(search, current)
-            seen, runs = (seen, runs) if smaller == current else search.rate(smaller, measure)
-            current = smaller
+        try:
+            current, seen, runs = _measured(search, items, slices, measure)
+        except _FalseFailureError as found:
+            # Where the rates lie too near the test could not tell them apart, and would run for ever.
+            most = search.whole[0] / search.whole[1] * _FARTHEST
+            search.trust = trust(*search.whole, background=min(most, max(found.rate, _LEAST_BACKGROUND / 2)))
+            current, seen, runs = _measured(search, items, slices, measure)
     except Exhausted:
         current, complete = search.last, False
         seen, runs = search.rate(current, measure)
     return Shrunk(items=current, seen=seen, runs=runs, complete=complete)
+
+
+def _measured(search: Search, items: Sequence[int], slices: Sequence[Iterable[int]], measure: int) -> tuple[Items, int, int]:
+    current = shrink(search, items, slices)
+    while True:
+        seen, runs = search.rate(current, measure)
+        doubtful = search.trust.certain or 2 * seen * search.whole[1] <= runs * search.whole[0]
+        if seen < runs and search.trust.background <= 0 and doubtful:
+            more, further = search.rate(current, max(0, MEASURE - runs))
+            seen, runs = seen + more, runs + further
+            _check(search, items, seen, runs)
+        if seen == runs or not search.trust.certain:
+            return current, seen, runs
+        search.trust = trust(max(1, seen), runs)
+        search.whole = (seen, runs) if search.whole[1] else search.whole
+        smaller = _minimal(search, current)
+        if smaller == current:
+            return current, seen, runs
+        current = smaller
+
+
+def _check(search: Search, items: Sequence[int], seen: int, runs: int) -> None:
+    """Raise when a part fails more rarely than the whole; the whole is run again where too few runs were made to tell."""
+    if search.trust.background > 0 or not search.whole[1] or seen == runs:
+        return
+    search.whole = _remeasured(search, items, search.whole, (seen, runs))
+    if _rarer((seen, runs), search.whole):
+        raise _FalseFailureError(seen / runs)
+
+
+def _rarer(part: tuple[int, int], whole: tuple[int, int]) -> bool:
+    """Tell whether the part surely fails more rarely: the 95 % intervals do not meet."""
+    return wilson(*part, z=_SURE)[1] < wilson(*whole, z=_SURE)[0]
+
+
+def _remeasured(search: Search, items: Sequence[int], whole: tuple[int, int], part: tuple[int, int]) -> tuple[int, int]:
+    """Return the whole's rate, measured again where it seems to be another one and too few runs were made to tell."""
+    seen, runs = whole
+    if runs >= MEASURE or _rarer(part, whole) or part[0] / part[1] > seen / runs / 2:
+        return whole
+    more, further = search.rate(search.closure(items), MEASURE - runs)
+    return seen + more, runs + further
+
+
+def background(search: Search, items: Sequence[int], control: Iterable[int]) -> tuple[int, int]:
+    """Run a control (the failing request with only what it needs) and set how much a failure is worth; return seen and runs.
+
+    A control that fails about as often as the whole is no control: then the failing request alone is enough. More runs are
+    made where the whole itself does not always fail: there a false failure is easily taken for a true one.
+    """
+    sequence = search.closure((*control, *search.fixed))
+    runs = CONTROL if search.whole[0] == search.whole[1] else _LONGEST_TEST
+    if len(sequence) >= len(search.closure(items)):
+        return 0, 0
+    seen, _ = search.rate(sequence, runs)
+    if seen and seen < runs:
+        search.whole = _remeasured(search, items, search.whole, (seen, runs))
+        if _rarer((seen, runs), search.whole):
+            search.trust = trust(*search.whole, background=seen / runs)
+    return seen, runs
 
 
 def shrink(search: Search, items: Sequence[int], slices: Sequence[Iterable[int]] = ()) -> Items:
@@ -190,6 +272,9 @@ def shrink(search: Search, items: Sequence[int], slices: Sequence[Iterable[int]]
     if not search.trust.certain and search.trust.background <= 0:
         # Now that a run is cheap the rate is measured, and decides how often each last candidate is run.
         seen, runs = search.rate(current, MEASURE)
+        _check(search, items, seen, runs)
+        if search.whole[1]:
+            search.whole = seen, runs
         search.trust = trust(max(1, min(seen, runs - 1)), runs)
     return _minimal(search, current)
 

@@ -5,127 +5,174 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bridge.errors import NotFoundError, RefusedError
+from bridge.errors import RefusedError
 from bridge.model.exchange import Exchange, Recording, Response
-from bridge.model.reproduction import FixVerdict, Reproduction, ReproductionStep, StepChange, Verdict, Verification
-from bridge.reproduction import exports, inside
+from bridge.model.reproduction import Reproduction, ReproductionStep, Verdict
+from bridge.reproduction import exports, inside, times
 from bridge.reproduction.atoms import route, substitute
 from bridge.reproduction.capture import scrub
+from bridge.reproduction.http_files import http_file, hurl
 from bridge.reproduction.links import compare, entity_slice
-from bridge.reproduction.reduce import DETECTION, Exhausted, Items, Search, Trust, shrink, smallest, trust
+from bridge.reproduction.reduce import DETECTION, Exhausted, Items, Search, Trust, background, shrink, smallest, trust
 from bridge.reproduction.scan import require_clean
 from bridge.reproduction.scenario import Played, Scenario
-from bridge.reproduction.statistics import repeats, wilson
-from bridge.workflow.codec import from_json, to_json, write_text
+from bridge.reproduction.shell_file import bash
+from bridge.reproduction.statistics import wilson
+from bridge.workflow.codec import to_json, write_text
 from bridge.workflow.events import StepDone, StepStarted
 from bridge.workflow.replaying import Runner
 from bridge.workflow.reproduce_plan import Prepared, Wanted, prepare
-from bridge.workflow.reproduction_settings import TargetSettings, target
-from bridge.workflow.reproduction_store import FOLDER
+from bridge.workflow.reproduction_store import FOLDER, OpenTarget, Stored, clean_runs_needed
 
 if TYPE_CHECKING:
-    from bridge.ports import HttpTarget
     from bridge.workflow.context import Context
 
 _LINKED = "linked"
 """Stands where a run puts an earlier answer's value."""
 _ROUNDS = 4
-_PROOF = 0.01
-"""Doubt that is left after the clean runs that prove a fix."""
-OpenTarget = Callable[[TargetSettings, tuple[str, ...]], "HttpTarget"]
 Clocks = Mapping[int, datetime]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """scenario.json: what runs again later."""
+class Job:
+    """One reproduction under way: what its steps share."""
 
-    format: int
+    context: Context
     case_id: str
-    scenario: Scenario
-    clocks: tuple[tuple[int, datetime], ...]
-    hosts: tuple[str, ...]
-    """The recording's: refused as targets for ever."""
-    confirmed: tuple[str, ...]
-    seen: int
-    runs: int
+    wanted: Wanted
+    prepared: Prepared
+    runner: Runner
+
+    def tell(self, words: str) -> None:
+        """Say what is being done."""
+        self.context.emit(StepStarted(source="reproduce", what=words))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """What time a run has to show or to let pass."""
+
+    clocks: Clocks = field(default_factory=dict)
+    waits: times.Waits = field(default_factory=dict)
+    words: str = ""
 
 
 def reproduce(context: Context, case_id: str, wanted: Wanted, open_target: OpenTarget, *, clean_up: bool = False) -> Reproduction:
     """Replay, shrink, measure, and write the files into the case folder. Sends requests: the caller has asked for that."""
     prepared = prepare(context, case_id, wanted)
     runner = Runner(target=open_target(prepared.settings, prepared.settings.rules.refused), settings=prepared.settings, clock=context.clock)
+    job = Job(context=context, case_id=case_id, wanted=wanted, prepared=prepared, runner=runner)
     try:
-        made = _reproduced(context, case_id, prepared, runner, wanted)
-        if clean_up and runner.created:
-            left = runner.clean_up()
-            made = replace(made, created=left)
+        made = _reproduced(job)
     except RefusedError as error:
-        made = _verdict(
-            context, case_id, prepared, runner, verdict="blocked", sentence=f"blocked: {error.message}", limits=(error.where, error.hint)
-        )
-    folder = context.cases.folder(case_id) / FOLDER
-    write_text(folder / "verdict.json", to_json(made))
+        made = _verdict(job, verdict="blocked", sentence=f"blocked: {error.message}", limits=(error.where, error.hint))
+    if clean_up:
+        with suppress(RefusedError):
+            runner.clean_up()
+        made = replace(made, created=_created(runner))
+    write_text(context.cases.folder(case_id) / FOLDER / "verdict.json", to_json(made))
     context.emit(StepDone(source="reproduce", what=made.verdict, detail=made.sentence))
     return made
 
 
-def _reproduced(context: Context, case_id: str, prepared: Prepared, runner: Runner, wanted: Wanted) -> Reproduction:
-    context.emit(StepStarted(source="reproduce", what=f"replaying {len(prepared.scenario.steps)} requests"))
+def _reproduced(job: Job) -> Reproduction:
+    prepared, runner = job.prepared, job.runner
+    job.tell(f"replaying {len(prepared.scenario.steps)} requests")
     clocks: Clocks = {step.index: step.at for step in prepared.scenario.steps if step.at} if prepared.settings.clock else {}
-    everything = [step.index for step in prepared.scenario.steps]
+    everything = tuple(step.index for step in prepared.scenario.steps)
     compared = compare(prepared.scenario, lambda s: runner.run(s, everything, clocks), rounds=_ROUNDS)
     scenario = replace(prepared.scenario, links=compared.links)
     first = [compared.last, *(runner.run(scenario, everything, clocks) for _ in range(DETECTION - 1))]
-    seen = sum(played.seen for played in first)
+    seen, runs, timing = sum(played.seen for played in first), DETECTION, Timing(clocks=clocks)
+    if seen == 0 and not prepared.settings.clock:
+        seen, runs, timing = _with_gaps(job, scenario)
     if seen == 0:
-        return _not_seen(context, case_id, prepared, runner, scenario, clocks, first, wanted)
-    context.emit(StepStarted(source="reproduce", what=f"seen {seen} of {DETECTION}; shrinking {len(everything)} requests"))
-    small, clocks, complete = _shrunk(context, scenario, clocks, runner, trust(seen, DETECTION))
+        return _not_seen(job, scenario, timing, first)
+    job.tell(f"seen {seen} of {runs}; shrinking {len(everything)} requests")
+    search = Search(
+        run=lambda items: runner.run(scenario, items, timing.clocks, timing.waits).seen,
+        trust=trust(seen, runs),
+        producers=scenario.producers(),
+        fixed=scenario.oracle.kept,
+        whole=(seen, runs),
+    )
+    control = background(search, everything, ())
+    small, timing, complete = _shrunk(job, scenario, timing, search)
+    made = _measured(job, small, timing, control)
+    counts = [sum(link.status == word for link in scenario.links) for word in ("proven", "guessed")]
+    limits = () if complete else ("the budget ended before the search: a shorter sequence may exist",)
+    return replace(made, links_proven=counts[0], links_guessed=counts[1], limits=(*made.limits, *limits))
+
+
+def _with_gaps(job: Job, scenario: Scenario) -> tuple[int, int, Timing]:
+    """Look for the failure with time between the requests: as recorded, compressed to what the budget allows, or stretched."""
+    recorded = times.gaps(scenario.steps)
+    total = sum(recorded.values())
+    asked = job.wanted.gaps
+    if not total or asked == 0:
+        return 0, DETECTION, Timing(words=times.NOT_KEPT)
+    share = job.prepared.settings.rules.seconds / (4 * DETECTION)
+    factors = (
+        (asked,) if asked is not None else (min(1.0, share / total), *((times.STRETCHED,) if total * times.STRETCHED <= share else ()))
+    )
+    everything = tuple(step.index for step in scenario.steps)
+    for factor in factors:
+        waits = times.gaps(scenario.steps, factor)
+        job.tell(f"replaying with the recorded gaps times {factor:.2g}: {times.told(total * factor)} a run")
+        first = [job.runner.run(scenario, everything, None, waits).seen for _ in range(DETECTION)]
+        if any(first):
+            certain = trust(sum(first), DETECTION)
+            needed = times.least(waits, lambda some: job.runner.run(scenario, everything, None, some).seen, certain)
+            return sum(first), DETECTION, Timing(waits=needed.waits, words=times.sentence(len(recorded), needed, factor))
+    tried = ", ".join(f"{factor:.2g}" for factor in factors)
+    return 0, DETECTION, Timing(words=f"recorded gaps ({times.told(total)} in all) were also tried times {tried}")
+
+
+def _measured(job: Job, small: Scenario, timing: Timing, control: tuple[int, int]) -> Reproduction:
+    """Run exactly what is left as often as asked, and write the files."""
     kept = [step.index for step in small.steps]
     last: Played | None = None
     count = 0
-    for _ in range(wanted.runs):
-        played = runner.run(small, kept, clocks)
+    for _ in range(job.wanted.runs):
+        played = job.runner.run(small, kept, timing.clocks, timing.waits)
         count += played.seen
         last = played if played.seen or last is None else last
-    low, high = wilson(count, wanted.runs)
-    verdict: Verdict = "reproduced" if count == wanted.runs else "flaky" if count else "not reproduced"
-    sentence = f"{verdict}, {count} of {wanted.runs} ({low:.0%} to {high:.0%})"
-    made = _verdict(context, case_id, prepared, runner, verdict=verdict, sentence=sentence, seen=count, runs=wanted.runs)
+    low, high = wilson(count, job.wanted.runs)
+    verdict: Verdict = "reproduced" if count == job.wanted.runs else "flaky" if count else "not reproduced"
+    sentence = f"{verdict}, {count} of {job.wanted.runs} ({low:.0%} to {high:.0%})"
+    if control[0]:
+        sentence += f"; the failing request alone: {control[0]} of {control[1]}"
     made = replace(
-        made,
+        _verdict(job, verdict=verdict, sentence=sentence, seen=count, runs=job.wanted.runs),
         kept=len(kept),
-        links_proven=sum(link.status == "proven" for link in scenario.links),
-        links_guessed=sum(link.status == "guessed" for link in scenario.links),
-        steps=_steps(small, clocks),
-        times=_times(clocks, prepared.settings),
-        limits=(*made.limits, *(() if complete else ("the budget ended before the search: a shorter sequence may exist",))),
+        steps=_steps(small, timing),
+        times=timing.words or _clock_words(timing.clocks, with_clock=job.prepared.settings.clock is not None),
+        control_seen=control[0],
+        control_runs=control[1],
     )
-    files = _files(context, case_id, prepared, small, clocks, made, last)
-    return replace(made, files=files)
+    return replace(made, files=_files(job, small, timing, made, last))
 
 
-def _shrunk(context: Context, scenario: Scenario, clocks: Clocks, runner: Runner, first: Trust) -> tuple[Scenario, Clocks, bool]:
+def _shrunk(job: Job, scenario: Scenario, timing: Timing, search: Search) -> tuple[Scenario, Timing, bool]:
     """Requests first, then the moments that the clock has to show, then what stands inside the requests."""
-    search = Search(
-        run=lambda items: runner.run(scenario, items, clocks).seen, trust=first, producers=scenario.producers(), fixed=scenario.oracle.kept
-    )
+    runner = job.runner
     shrunk = smallest(search, [step.index for step in scenario.steps], [entity_slice(scenario)], measure=DETECTION)
     small = _only(scenario, shrunk.items)
-    context.emit(
+    job.context.emit(
         StepDone(
             source="reproduce", what=f"{len(scenario.steps)} requests shrunk to {len(small.steps)}", detail=f"{search.replays} replays"
         )
     )
     kept = list(shrunk.items)
+    waits = times.moved(timing.waits, kept)
+    clocks = timing.clocks
 
     def with_clocks(some: Items) -> bool:
-        return runner.run(small, kept, {index: clocks[index] for index in some}).seen
+        return runner.run(small, kept, {index: clocks[index] for index in some}, waits).seen
 
     moments = [index for index in kept if index in clocks]
     clocks = {index: clocks[index] for index in _least(with_clocks, moments, search.trust)}
@@ -133,11 +180,11 @@ def _shrunk(context: Context, scenario: Scenario, clocks: Clocks, runner: Runner
 
     def with_parts(some: Items) -> bool:
         stay = set(some)
-        return runner.run(inside.without(small, (p for n, p in enumerate(pieces) if n not in stay)), kept, clocks).seen
+        return runner.run(inside.without(small, (p for n, p in enumerate(pieces) if n not in stay)), kept, clocks, waits).seen
 
     stay = set(_least(with_parts, range(len(pieces)), search.trust))
     small = inside.without(small, (part for number, part in enumerate(pieces) if number not in stay))
-    return small, clocks, shrunk.complete
+    return small, replace(timing, clocks=clocks, waits=waits), shrunk.complete
 
 
 def _least(run: Callable[[Items], bool], items: Iterable[int], certain: Trust) -> Items:
@@ -160,58 +207,38 @@ def _only(scenario: Scenario, kept: Items) -> Scenario:
     )
 
 
-def _not_seen(
-    context: Context,
-    case_id: str,
-    prepared: Prepared,
-    runner: Runner,
-    scenario: Scenario,
-    clocks: Clocks,
-    first: list[Played],
-    wanted: Wanted,
-) -> Reproduction:
+def _not_seen(job: Job, scenario: Scenario, timing: Timing, first: list[Played]) -> Reproduction:
     everything = [step.index for step in scenario.steps]
     invalid = next((played for played in first if played.outcome == "invalid"), None)
     if invalid is not None:
-        made = _verdict(
-            context,
-            case_id,
-            prepared,
-            runner,
-            verdict="candidate invalid",
-            sentence=f"candidate invalid: {invalid.detail}",
-            runs=len(first),
-        )
+        made = _verdict(job, verdict="candidate invalid", sentence=f"candidate invalid: {invalid.detail}", runs=len(first))
     else:
-        more = [runner.run(scenario, everything, clocks) for _ in range(max(0, wanted.runs - len(first)))]
-        runs = len(first) + len(more)
-        _, high = wilson(0, runs)
-        sentence = f"not reproduced: 0 of {runs}, rate below {high:.0%}; {first[0].detail}"
-        made = _verdict(context, case_id, prepared, runner, verdict="not reproduced", sentence=sentence, runs=runs)
-    differ = tuple(f"request {s.index + 1} {route(s.request)}: recorded {s.recorded}, now {s.status}" for s in first[0].mismatches[:20])
+        more = [job.runner.run(scenario, everything, timing.clocks) for _ in range(max(0, job.wanted.runs - len(first)))]
+        runs, seen = len(first) + len(more), sum(played.seen for played in more)
+        low, high = wilson(seen, runs)
+        rare = f"flaky: {seen} of {runs} ({low:.1%} to {high:.0%}) of the whole session, too rare to be shrunk"
+        never = f"not reproduced: 0 of {runs}, rate below {high:.0%}; {first[0].detail}"
+        made = _verdict(job, verdict="flaky" if seen else "not reproduced", sentence=rare if seen else never, seen=seen, runs=runs)
+    differ = [f"request {s.index + 1} {route(s.request)}: recorded {s.recorded}, now {s.status}" for s in first[0].mismatches[:20]]
+    if not job.prepared.settings.clock:
+        differ.append(timing.words or times.NOT_KEPT)
     counts = [sum(link.status == word for link in scenario.links) for word in ("proven", "guessed")]
-    return replace(made, differences=differ, links_proven=counts[0], links_guessed=counts[1])
+    return replace(made, differences=tuple(differ), times=timing.words, links_proven=counts[0], links_guessed=counts[1])
 
 
-def _verdict(
-    context: Context,
-    case_id: str,
-    prepared: Prepared,
-    runner: Runner,
-    *,
-    verdict: Verdict,
-    sentence: str,
-    seen: int = 0,
-    runs: int = 0,
-    limits: tuple[str, ...] = (),
-) -> Reproduction:
+def _created(runner: Runner) -> tuple[str, ...]:
+    return tuple(f"{made.route}: {made.path}" for made in runner.made)
+
+
+def _verdict(job: Job, *, verdict: Verdict, sentence: str, seen: int = 0, runs: int = 0, limits: tuple[str, ...] = ()) -> Reproduction:
+    prepared, runner = job.prepared, job.runner
     low, high = wilson(seen, runs)
     environment: dict[str, str] = {}
     with suppress(RefusedError):
         environment = runner.about() if verdict != "blocked" else {}
     count = len(prepared.scenario.steps)
     return Reproduction(
-        case_id=case_id,
+        case_id=job.case_id,
         verdict=verdict,
         sentence=sentence,
         oracle=prepared.scenario.oracle.sentence(),
@@ -221,7 +248,7 @@ def _verdict(
         high=high,
         target=prepared.settings.name,
         url=prepared.settings.url,
-        at=context.clock.now(),
+        at=job.context.clock.now(),
         account=prepared.account,
         chosen=prepared.chosen,
         recorded=count,
@@ -232,12 +259,12 @@ def _verdict(
         requests=runner.sent,
         limits=(*prepared.limits, *(text for text in limits if text)),
         other_failures=tuple(f"{detail} ({number} times)" for detail, number in runner.others.most_common(5)),
-        created=tuple(f"{made_by}: {path}" for path, made_by in runner.created.items()),
+        created=_created(runner),
         environment=environment,
     )
 
 
-def _steps(small: Scenario, clocks: Clocks) -> tuple[ReproductionStep, ...]:
+def _steps(small: Scenario, timing: Timing) -> tuple[ReproductionStep, ...]:
     numbers = {step.index: at for at, step in enumerate(small.steps, start=1)}
     producers = small.producers()
     return tuple(
@@ -249,55 +276,56 @@ def _steps(small: Scenario, clocks: Clocks) -> tuple[ReproductionStep, ...]:
             words=exports.words(step, [link.target for link in small.links if link.consumer == step.index]),
             uses=tuple(sorted(numbers[p] for p in producers[step.index])),
             status=step.response.status,
-            clock=clocks.get(step.index),
+            clock=timing.clocks.get(step.index),
+            wait=timing.waits.get(step.index, 0.0),
         )
         for step in small.steps
     )
 
 
-def _times(clocks: Clocks, settings: TargetSettings) -> str:
-    if settings.clock is None:
-        return "recorded gaps were not kept: the requests followed each other at once"
+def _clock_words(clocks: Clocks, *, with_clock: bool) -> str:
+    if not with_clock:
+        return "no recorded gap matters: it fails with the requests following each other at once"
     if not clocks:
         return "no recorded time matters: it fails at any time, with the requests following each other at once"
     told = ", ".join(f"{at:%H:%M:%S} UTC on {at:%Y-%m-%d} at request {index + 1}" for index, at in clocks.items())
     return f"the clock has to show {told}; all other recorded times and gaps do not matter"
 
 
-def _files(
-    context: Context, case_id: str, prepared: Prepared, small: Scenario, clocks: Clocks, made: Reproduction, last: Played | None
-) -> tuple[str, ...]:
+def _files(job: Job, small: Scenario, timing: Timing, made: Reproduction, last: Played | None) -> tuple[str, ...]:
     """Write the artefacts, all or none: the secret scan comes first."""
-    clean_runs = _needed(made.seen, made.runs) if made.seen else 1
+    settings = job.prepared.settings
     script = exports.script(
         small,
-        title=f"Reproduction of {case_id}: {made.kept} of {made.recorded} recorded requests",
+        title=f"Reproduction of {job.case_id}: {made.kept} of {made.recorded} recorded requests",
         verdict=f"Verdict: {made.sentence} on {made.target}, {made.at:%Y-%m-%d %H:%M} UTC.",
-        clocks=clocks,
-        clock_path=prepared.settings.clock.path if prepared.settings.clock else "",
-        repeats=clean_runs,
+        clocks=timing.clocks,
+        waits=timing.waits,
+        clock_path=settings.clock.path if settings.clock else "",
+        repeats=clean_runs_needed(made.seen, made.runs) if made.seen else 1,
     )
     stored = Stored(
         format=1,
-        case_id=case_id,
+        case_id=job.case_id,
         scenario=_lean(small),
-        clocks=tuple(sorted(clocks.items())),
-        hosts=prepared.settings.rules.refused,
-        confirmed=tuple(sorted(prepared.settings.rules.confirmed)),
+        clocks=tuple(sorted(timing.clocks.items())),
+        hosts=settings.rules.refused,
+        confirmed=tuple(sorted(settings.rules.confirmed)),
         seen=made.seen,
         runs=made.runs,
+        waits=tuple(sorted(timing.waits.items())),
     )
     texts = {
         "test_reproduction.py": exports.python(script),
-        "reproduce.sh": exports.bash(script),
-        "reproduce.http": exports.http_file(script),
-        "reproduce.hurl": exports.hurl(script),
-        "run.har": _har(last, prepared, made),
+        "reproduce.sh": bash(script),
+        "reproduce.http": http_file(script),
+        "reproduce.hurl": hurl(script),
+        "run.har": _har(last, job.prepared, made),
         "scenario.json": to_json(stored),
     }
-    secrets = tuple(value for who in prepared.settings.identities for value in (who.password, who.token) if value)
-    require_clean(texts, (*secrets, *prepared.known))
-    folder = context.cases.folder(case_id) / FOLDER
+    secrets = tuple(value for who in settings.identities for value in (who.password, who.token) if value)
+    require_clean(texts, (*secrets, *job.prepared.known))
+    folder = job.context.cases.folder(job.case_id) / FOLDER
     for name, text in texts.items():
         write_text(folder / name, text)
     return tuple(texts)
@@ -323,60 +351,3 @@ def _har(last: Played | None, prepared: Prepared, made: Reproduction) -> str:
     shown = scrub(Recording(exchanges=ran, hosts=(), source="run"), os.urandom(32)).exchanges
     steps = [replace(step, request=e.request, response=e.response) for step, e in zip(last.steps, shown, strict=True)]
     return exports.har(steps, url=prepared.settings.url, at=made.at.isoformat(), clean=lambda text: text)
-
-
-def _needed(seen: int, runs: int) -> int:
-    """Return the clean runs that leave less than one percent of doubt at the lower end of the measured rate."""
-    return max(3, repeats(min(0.999, max(0.001, wilson(seen, runs)[0])), _PROOF))
-
-
-def verify(context: Context, case_id: str, target_name: str, open_target: OpenTarget) -> Verification:
-    """Run the stored scenario again on a target, as often as the recorded rate asks for: fixed, still failing, or can't tell."""
-    path = context.cases.folder(case_id) / FOLDER / "scenario.json"
-    if not path.is_file():
-        raise NotFoundError(
-            f"{case_id} has no reproduction", where=str(path), hint=f"make one: bridge reproduce {case_id} --target {target_name}"
-        )
-    stored = from_json(path.read_text(encoding="utf-8"), Stored, where=str(path))
-    system = target(context.workspace, target_name, hosts=stored.hosts, confirmed=frozenset(stored.confirmed))
-    runner = Runner(target=open_target(system, stored.hosts), settings=system, clock=context.clock)
-    needed = _needed(stored.seen, stored.runs)
-    kept = [step.index for step in stored.scenario.steps]
-    clocks = dict(stored.clocks)
-    played: list[Played] = []
-    for number in range(needed):
-        context.emit(StepStarted(source="verify", what=f"run {number + 1} of {needed}"))
-        played.append(runner.run(stored.scenario, kept, clocks))
-        if played[-1].outcome in {"seen", "invalid", "other"}:
-            break
-    return _fix_verdict(context, stored, system, played, needed)
-
-
-def _fix_verdict(context: Context, stored: Stored, system: TargetSettings, played: list[Played], needed: int) -> Verification:
-    seen, runs = sum(p.seen for p in played), len(played)
-    _, high = wilson(seen, runs)
-    odd = next((p for p in played if p.outcome in {"invalid", "other"}), None)
-    verdict: FixVerdict = "still failing" if seen else "can't tell" if odd else "fixed"
-    sentences = {
-        "fixed": f"fixed: {runs} clean runs of {needed} needed at the recorded rate ({stored.seen} of {stored.runs}); 0 of {runs} failed",
-        "still failing": f"still failing: seen in run {runs} of at most {needed}",
-        "can't tell": f"can't tell: {odd.detail if odd else ''}",
-    }
-    numbers = {step.index: at for at, step in enumerate(stored.scenario.steps, start=1)}
-    made = Verification(
-        case_id=stored.case_id,
-        verdict=verdict,
-        sentence=sentences[verdict],
-        seen=seen,
-        runs=runs,
-        needed=needed,
-        high=high,
-        at=context.clock.now(),
-        target=system.name,
-        steps=tuple(
-            StepChange(number=numbers[step.index], route=route(step.request), before=step.recorded, now=step.status)
-            for step in played[-1].steps
-        ),
-    )
-    write_text(context.cases.folder(stored.case_id) / FOLDER / "verified.json", to_json(made))
-    return made

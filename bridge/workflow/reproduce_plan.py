@@ -43,6 +43,10 @@ class Wanted:
     """Number of the failing request in the recording, from 1; None: found from the case."""
     checks: tuple[str, ...] = ()
     """What its answer shows; empty: proposed from the case."""
+    absent: int | None = None
+    """Number of the recorded request whose thing stands on none of the failing request's pages."""
+    gaps: float | None = None
+    """Recorded gaps times this, on a target without a test clock; None: none, then kept, then stretched."""
     confirmed: frozenset[str] = frozenset()
     runs: int = MEASURE
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.cli import compose, output
 from bridge.cli.progress import Progress
-from bridge.errors import ExitCode
+from bridge.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from bridge.model.reproduction import Reproduction
     from bridge.ports import HttpTarget
     from bridge.workflow.reproduce_plan import Prepared
     from bridge.workflow.reproduction_settings import TargetSettings
+
+_MOST_STRETCHED = 100
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
         session=args.session,
         anchor=args.anchor,
         checks=tuple(args.check),
+        absent=args.absent,
+        gaps=gaps(args.gaps),
         confirmed=frozenset(args.confirm),
         runs=args.runs,
     )
@@ -41,6 +46,19 @@ def run(args: argparse.Namespace) -> int:
     else:
         _show(made, folder)
     return ExitCode.DONE if made.verdict in {"reproduced", "flaky"} else ExitCode.REFUSED if made.verdict == "blocked" else ExitCode.NO
+
+
+def gaps(text: str) -> float | None:
+    """Read --gaps: a factor for recorded gaps, None for auto; InputError shows the value."""
+    if text == "auto":
+        return None
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = math.nan
+    if not 0 <= factor <= _MOST_STRETCHED:
+        raise InputError(f"--gaps takes auto or a factor from 0 to {_MOST_STRETCHED}, not '{text}'", hint="--gaps 1 keeps them")
+    return factor
 
 
 def open_target(settings: TargetSettings, refused: tuple[str, ...]) -> HttpTarget:
@@ -107,7 +125,7 @@ def _show(made: Reproduction, folder: Path) -> None:
     if made.steps:
         output.say(f"  {made.kept} of {made.recorded} recorded requests; {made.replays} replays, {made.requests:,} requests sent")
     for step in made.steps:
-        clock = f"   [clock {step.clock:%H:%M:%S} UTC]" if step.clock else ""
+        clock = f"   [clock {step.clock:%H:%M:%S} UTC]" if step.clock else f"   [after {step.wait:g} s]" if step.wait else ""
         output.say(
             f"    {step.number}. {output.safe(f'{step.method} {step.route}')}{'   ' + output.safe(step.words) if step.words else ''}{clock}"
         )
@@ -117,6 +135,8 @@ def _show(made: Reproduction, folder: Path) -> None:
         output.say(f"  ! {output.safe(text)}")
     for text in made.other_failures:
         output.say(f"  other failure on the way, not this one: {output.safe(text)}")
+    if made.created:
+        output.say(f"  left on the target: {len(made.created)}, the newest {output.safe(made.created[-1])} (--clean-up deletes them)")
     if made.files:
         output.say(f"  {output.safe(folder)}: {', '.join(made.files)}")
         output.say(f"\n  Next: bridge report {made.case_id}      later: bridge verify {made.case_id} --target {output.safe(made.target)}")

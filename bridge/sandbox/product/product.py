@@ -29,6 +29,7 @@ def product() -> Product:
         missing=lambda status, path: RefusalError(status, {"error": "not_found", "message": f"no {path}"}),
         routes=(
             Route(method="POST", path=f"{api}/sessions", handler=_sign_in, anonymous=True),
+            Route(method="GET", path=f"{api}/about", handler=_about, anonymous=True),
             Route(method="GET", path=f"{api}/me", handler=_me),
             Route(method="GET", path=f"{api}/flags", handler=_flags),
             Route(method="PUT", path=f"{api}/flags/<flag>", handler=_set_flag),
@@ -99,6 +100,10 @@ def _sign_in(call: Call) -> Response:
 
 def _me(call: Call) -> Response:
     return answer({"user": call.caller.email, "account_id": call.caller.name, "version": _version(store.opened(call.state))})
+
+
+def _about(call: Call) -> Response:
+    return answer({"product": "reporting", "version": _version(store.opened(call.state))})
 
 
 def _version(opened: Store) -> str:
