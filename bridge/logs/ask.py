@@ -156,14 +156,14 @@ def _search(file: LogFile, size: int, question: Question, answer: Answer, keep: 
             file.path, file.name, file.options, head[begin:], keep, answer.rows, index, answer.rejects, tally,
             narrow=False, attributes=question.needs_attributes(), parts=question.needed(),
         )  # fmt: skip
-        if scanner.form.name == "csv":
+        if scanner.form.spans:
             return None
         answer.rows.files.append(file.name)
         quick = replace(scanner.mapper, attributes=False)  # same plans: they are told what the sample looks like
         order = raw.probe(stream, size, scanner.form, quick) if plain else None
         region, note = _region(stream, order, size, question, scanner)
         probes = order.probes if order is not None else tuple(raw.sample(head[begin:], scanner.form, quick))
-        conditions = question.needles(scanner.form.name)
+        conditions = question.needles(composed=scanner.form.composed)
         if not conditions and question.levels and size >= _WORTH_SAMPLING:
             conditions.extend(level_needles(probes, question.levels, file.options, scanner))
         if not conditions and (order is None or region == (0, size)):
@@ -286,7 +286,7 @@ def level_needles(probes: Sequence[raw.Probe], levels: frozenset[str], options: 
     """
     if scanner.form.name == "nginx" and "level" not in options.fields:
         return [tuple(_STATUS[level] for level in sorted(levels))] if levels <= set(_STATUS) else []
-    if options.message_patterns or "" in levels:
+    if scanner.form.composed or options.message_patterns or "" in levels:
         return []
     spelled: set[str] = set()
     glues: set[bytes] = set()

@@ -21,6 +21,7 @@ from bridge.logs import raw, reading
 from bridge.logs.columns import fast_way, schema
 from bridge.logs.paths import LogFile
 from bridge.logs.scan import Scanner, Tally, scanner_of
+from bridge.logs.sniff import SPANNING
 from bridge.logs.store import Rejects, Rows
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def ingest(file: LogFile, base: Path) -> tuple[Entry, int]:
     old = load(file, base)
     if old is not None and old.identity == identity:
         return old, 0
-    kept = old.parts[:-1] if old is not None and old.form != "csv" and _grown(old.identity, identity, file) else ()
+    kept = old.parts[:-1] if old is not None and old.form not in SPANNING and _grown(old.identity, identity, file) else ()
     begin = kept[-1].end if kept else 0
     stem = f"{_manifest(file, base).stem}-{identity.mtime:x}-{identity.size:x}"
     try:
@@ -206,6 +207,8 @@ def _parts(file: LogFile, base: Path, stem: str, begin: int, size: int) -> tuple
         writer = _Writer(path=base / f"{stem}-0.parquet")
         head = os.pread(stream.fileno(), _SNIFFED, 0) if plain else _first(file.path)
         scanner = _scanner(file, head, writer)
+        if head.startswith(reading.WIDE):
+            raise reading.ReadError("is UTF-16: it is read, but not kept")
         if not begin and head.startswith(b"\xef\xbb\xbf"):
             begin = 3
         fast = fast_way(scanner, head)
@@ -215,7 +218,7 @@ def _parts(file: LogFile, base: Path, stem: str, begin: int, size: int) -> tuple
             if tail:
                 _take(tail, end - len(tail), scanner, writer, fast)
             # The header of a csv is known to this scanner only: it is never read in two parts.
-            cut = length if scanner.form.name == "csv" else raw.last_event(buffer, length, scanner.form)
+            cut = length if scanner.form.spans else raw.last_event(buffer, length, scanner.form)
             _take(bytes(buffer[:cut]), offset, scanner, writer, fast)
             tail, end = bytes(buffer[cut:length]), offset + length
         scanner.close()
@@ -273,7 +276,7 @@ def _take(data: bytes, offset: int, scanner: Scanner, writer: _Writer, fast: Cal
     for line in lines:
         scanner.line(line, offset)
         offset += len(line) + 1
-    if scanner.form.name != "csv":  # its quoted values may go over chunks
+    if not scanner.form.spans:  # its quoted values may go over chunks
         scanner.close()
     writer.gathered()
     scanner.rows = writer.rows

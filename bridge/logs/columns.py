@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from bridge.logs import raw
+from bridge.logs.formats.json_lines import EXPORTS
 from bridge.logs.records import MESSAGE_LIMIT, Event, Mapper, level_of
 from bridge.logs.scan import Scanner
 
@@ -39,7 +40,7 @@ def fast_way(scanner: Scanner, head: bytes) -> Callable[[bytes, int], Any] | Non
         return None
     probes = list(raw.sample(head, scanner.form, mapper))
     keys: dict[str, str] = {}
-    before: list[str] = ["resourceLogs", "logEvents", "stream"]  # objects around events: see formats.exports
+    before: list[str] = list(EXPORTS)  # objects around events: see formats.exports
     for part in _PARTS:
         if part not in options or (part == "service" and mapper.service is not None):
             continue

@@ -33,7 +33,7 @@ def messages(
     if path is not None and not path.is_file():
         raise NotFoundError(f"there is no file {path}", hint="bridge logs templates FILE...   (- reads stdin)")
     try:
-        blocks = (block for _, block in reading.blocks(path, _BLOCK)) if path is not None else _stream(stdin)
+        blocks = (block for _, block in reading.texts(path, _BLOCK)) if path is not None else _stream(stdin)
         if column is not None:
             yield from _column(blocks, column, str(path or "stdin"))
         else:

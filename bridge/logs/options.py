@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import date, tzinfo
 from typing import Any, Final
 
 from bridge.errors import InputError, Problem
 from bridge.logs.times import zone_of
 
-FORMATS: Final = ("json", "logfmt", "nginx", "text", "csv", "syslog")
+FORMATS: Final = ("json", "logfmt", "nginx", "text", "csv", "syslog", "docker", "cri")
 PARTS: Final = ("at", "level", "message", "account_id", "trace_id", "service")
 _KEYS: Final = (
     "paths",
@@ -20,6 +20,7 @@ _KEYS: Final = (
     "fields",
     "zone",
     "year",
+    "date",
     "message_pattern",
     "account_from_trace",
     "json_column",
@@ -49,10 +50,13 @@ class SourceOptions:
     """None: sniffed for each file."""
     pattern: re.Pattern[str] | None = None
     """Of a format that bridge.yaml defines: a line that it matches is an event, its named groups are the fields."""
+    access: bool = False
+    """The pattern was made of a `log_format`: status, request and time have its names."""
     service: str | None = None
     fields: Mapping[str, FieldRef] = field(default_factory=dict)
     zone: tzinfo | None = None
     year: int | None = None
+    date: date | None = None
     message_patterns: tuple[re.Pattern[str], ...] = ()
     account_from_trace: bool = False
     json_column: str | None = None
@@ -111,17 +115,31 @@ class _Checker:
             if not isinstance(entry, Mapping) or str(name) in FORMATS:
                 self.add("a format has a name of its own and is a mapping with pattern and samples", here, _EXAMPLE)
                 continue
-            self.known(entry, ("pattern", "samples"), here)
-            pattern = self.pattern(entry.get("pattern"), "pattern", here)
+            self.known(entry, ("pattern", "log_format", "samples"), here)
+            pattern = self.log_format(entry, here) if "log_format" in entry else self.pattern(entry.get("pattern"), "pattern", here)
             if pattern is None:
                 continue
-            if "at" not in pattern.groupindex:
+            if "at" not in pattern.groupindex and "log_format" not in entry:
                 self.add(f"the pattern has no group for the time: {pattern.pattern!r}", here, "(?P<at>...)")
             for sample in self.texts(entry, "samples", here, required=True):
                 if pattern.match(sample) is None:
                     self.add(f"the pattern does not match its sample: {sample[:120]!r}", here, "bridge logs formats check")
             found[str(name)] = pattern
         return found
+
+    def log_format(self, entry: Mapping[str, Any], where: str) -> re.Pattern[str] | None:
+        from bridge.logs.formats.access import pattern_of
+
+        text = self.text(entry, "log_format", where)
+        if "pattern" in entry:
+            self.add("a format has a pattern or a log_format, not both", where, "keep one of them")
+        try:
+            return pattern_of(text) if text else None
+        except (ValueError, re.error) as error:
+            self.add(
+                f"log_format can't be read: {error}: {text!r}", where, "nginx's own: '$remote_addr [$time_local] \"$request\" $status'"
+            )
+            return None
 
     def source(self, item: Any, where: str, formats: Mapping[str, re.Pattern[str]]) -> SourceOptions:
         if not isinstance(item, Mapping):
@@ -140,10 +158,12 @@ class _Checker:
             paths=self.texts(item, "paths", where, required=True),
             format=kind,
             pattern=formats.get(kind) if kind is not None else None,
+            access=kind is not None and kind in formats and "at" not in formats[kind].groupindex,
             service=service,
             fields=fields,
             zone=self.zone(item, where),
             year=self.year(item, where),
+            date=self.date(item, kind, where),
             message_patterns=self.patterns(item, where),
             account_from_trace=self.flag(item, "account_from_trace", where),
             json_column=self.text(item, "json_column", where),
@@ -200,6 +220,18 @@ class _Checker:
             return value
         self.add(f"year must be a number between 1970 and 2099, not {value!r}", where)
         return None
+
+    def date(self, item: Mapping[str, Any], kind: str | None, where: str) -> date | None:
+        value = item.get("date")
+        if value is None:
+            return None
+        if kind != "text":
+            self.add("date needs format: text", where, "add format: text")
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(str(value))
+        except ValueError:
+            self.add(f"date must be a day, not {value!r}", where, "date: 2026-03-10")
+            return None
 
     def delimiter(self, item: Mapping[str, Any], where: str) -> str:
         value = item.get("delimiter", ",")

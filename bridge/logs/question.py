@@ -70,8 +70,10 @@ class Question:
         )
         return self.parts | {"at"} | {name for name, wanted in judged if wanted} | {key for key, _ in self.where if key in CORE}
 
-    def needles(self, form: str) -> list[Needles]:
+    def needles(self, *, composed: bool) -> list[Needles]:
         """Return what the bytes of a fitting event must hold, one entry a condition; only what no format rewrites.
+
+        `composed`: the format makes the message itself, so that its words are not in the line.
 
         A value with other characters than letters, digits, `_`, `.` and `-` may be escaped in the file: no needle.
         """
@@ -80,7 +82,7 @@ class Question:
         found.extend(
             (value.encode(),) for key, value in self.where if key not in CORE and _WORD.fullmatch(value) and len(value) >= _SHORTEST
         )
-        if form != "nginx":  # its message is composed: the name of the status is not in the line
+        if not composed:
             for text in self.grep:
                 words = [word for word in _WORD.findall(text) if len(word) >= _SHORTEST]
                 if words:

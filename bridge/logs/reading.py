@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
 BLOCK: Final = 8 * 1024 * 1024
 _READ: Final = 256 * 1024
 _MAGIC: Final = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"))
+
+
+BOM: Final = b"\xef\xbb\xbf"
+WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
+"""Byte order marks: of UTF-8, of UTF-16 little and big endian."""
 
 
 class ReadError(Exception):
@@ -22,7 +29,79 @@ def compression(head: bytes) -> str | None:
     return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
 
 
-def blocks(path: Path, size: int = BLOCK) -> Iterator[tuple[int, bytes]]:
+def texts(path: Path, size: int = BLOCK) -> Iterator[tuple[int, bytes]]:
+    """Yield pieces as `blocks` does, as UTF-8 and without a byte order mark; offsets are those of the file.
+
+    UTF-16 comes line by line; what is no character of it comes as bytes that are no UTF-8, so that it is counted.
+    """
+    pieces = blocks(path, size)
+    offset, first = next(pieces, (0, b""))
+    if first.startswith(WIDE):
+        pieces.close()
+        yield from _wide(path, "utf-16-le" if first.startswith(WIDE[0]) else "utf-16-be")
+        return
+    mark = len(BOM) if first.startswith(BOM) else 0
+    if len(first) > mark:
+        yield offset + mark, first[mark:]
+    yield from pieces
+
+
+def head(path: Path, size: int) -> bytes:
+    """Return the first lines of a file as UTF-8, some `size` bytes; ReadError as `blocks` does, if nothing can be read."""
+    found: list[bytes] = []
+    length = 0
+    for _, piece in texts(path, size):
+        found.append(piece)
+        length += len(piece)
+        if length >= size:
+            break
+    return b"".join(found)
+
+
+def _wide(path: Path, encoding: str) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of a UTF-16 file, each as UTF-8 at its offset in the file."""
+    newline = "\n".encode(encoding)
+    rest = b""
+    offset = 0
+    failure: ReadError | None = None
+    pieces = blocks(path, 1)  # they end at any byte: only the lines below count
+    while True:
+        try:
+            piece = next(pieces, (0, b""))[1]
+        except ReadError as error:
+            piece, failure = b"", error
+        rest += piece
+        start = 0 if offset else 2  # the mark
+        while (end := _aligned(rest, newline, start)) >= 0:
+            yield offset + start, _narrow(rest[start:end], encoding) + b"\n"
+            start = end + 2
+        if not piece:
+            break
+        if start > 2 or offset:  # noqa: PLR2004 - behind the mark
+            offset, rest = offset + start, rest[start:]
+    if len(rest) > start:
+        yield offset + start, _narrow(rest[start:], encoding)
+    if failure is not None:
+        raise failure
+
+
+def _aligned(data: bytes, newline: bytes, start: int) -> int:
+    """Return where the next newline stands at an even place, -1 for nowhere."""
+    found = data.find(newline, start)
+    while found % 2 and found >= 0:
+        found = data.find(newline, found + 1)
+    return found
+
+
+def _narrow(line: bytes, encoding: str) -> bytes:
+    try:
+        return line.decode(encoding).encode()
+    except UnicodeDecodeError:
+        whole = line[: len(line) // 2 * 2]
+        return whole.decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass") + b"\xff" * (len(line) % 2)
+
+
+def blocks(path: Path, size: int = BLOCK) -> Generator[tuple[int, bytes]]:
     r"""Yield (offset, bytes) pieces of whole lines; only the last one may end without `\n`.
 
     Offsets count uncompressed bytes. ReadError comes after what could be read has been yielded: a file
@@ -34,6 +113,7 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[tuple[int, bytes]]:
     failure: ReadError | None = None
     try:
         with opened(path) as stream:
+            known = _plain_size(stream)
             while True:
                 try:
                     # Small reads: a damaged stream still gives what stands before the damage.
@@ -42,6 +122,8 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[tuple[int, bytes]]:
                     failure = ReadError(f"ends early or is damaged: {_why(error)}")
                     break
                 if not piece:
+                    if offset + waiting < known:
+                        failure = ReadError(f"got shorter while it was read: {known - offset - waiting:,} bytes are gone")
                     break
                 rest.append(piece)
                 waiting += len(piece)
@@ -58,6 +140,12 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[tuple[int, bytes]]:
         yield offset, b"".join(rest)
     if failure is not None:
         raise failure
+
+
+def _plain_size(stream: IO[bytes]) -> int:
+    """Return the size of an uncompressed file as it is now; 0 for a compressed one."""
+    raw = stream.raw if isinstance(stream, io.BufferedReader) else None
+    return os.fstat(raw.fileno()).st_size if isinstance(raw, io.FileIO) else 0
 
 
 def damage() -> tuple[type[Exception], ...]:
@@ -116,9 +204,48 @@ def _zstd(path: Path) -> IO[bytes]:
         zstandard = importlib.import_module("zstandard")
     except ImportError as error:
         raise ReadError("is zstd: install the extra fast-logs (zstandard) to read it") from error
-    # One file may hold several frames: pzstd and log shippers write them.
-    stream: IO[bytes] = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
-    return stream
+    return io.BufferedReader(_Frames(path.open("rb", buffering=0), zstandard.ZstdDecompressor()), _READ)
+
+
+class _Frames(io.RawIOBase):
+    """The text of a zstd file of one or more frames (pzstd and log shippers write several); EOFError when the last is cut.
+
+    The library's own reader ends a cut frame as if it were whole: lines would be lost and nobody told.
+    """
+
+    def __init__(self, stream: IO[bytes], context: Any) -> None:
+        self._stream, self._context = stream, context
+        self._frame: Any = None
+        self._packed = b""
+        self._text = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer with what is next; 0 at the end."""
+        while not self._text:
+            if self._frame is not None and self._frame.eof:
+                self._packed, self._frame = self._frame.unused_data, None
+            packed = self._packed or self._stream.read(_READ)
+            self._packed = b""
+            if not packed:
+                if self._frame is not None:
+                    raise EOFError("the last frame has no end")
+                return 0
+            if self._frame is None:
+                self._frame = self._context.decompressobj()
+            self._text = memoryview(self._frame.decompress(packed))
+        size = min(len(buffer), len(self._text))
+        memoryview(buffer).cast("B")[:size] = self._text[:size]
+        self._text = self._text[size:]
+        return size
+
+    def close(self) -> None:
+        """Close the file too."""
+        self._stream.close()
+        super().close()
 
 
 def _why(error: Exception) -> str:

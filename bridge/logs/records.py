@@ -41,6 +41,9 @@ class Parsed:
 class Joined:
     """The line belongs to the event before it."""
 
+    text: str | None = None
+    """What is added to the event, where that is not the line as it stands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -53,6 +56,8 @@ class Open:
 
     reason: str
     """Why the line is rejected when no next line completes it."""
+    otherwise: Record | Parsed | None = None
+    """What the lines so far are when no next line completes them: then none is rejected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,12 @@ class Format:
     """Tell whether a line that could go on an open record is a record of its own."""
     pairs: bool = False
     """Fields may stand as key=value inside the message."""
+    spans: bool = False
+    """Only the lines before tell what a line is: such a file is read from its beginning, not searched."""
+    composed: bool = False
+    """Message and level are made of the line's parts: their words need not stand in it."""
+    open_lines: int = 1_000
+    """Lines that one record may go over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +116,22 @@ class Event(NamedTuple):
 
 
 _USUAL: Final[Mapping[str, tuple[str, ...]]] = {
-    "at": ("at", "ts", "time", "timestamp", "@timestamp", "Timestamp", "datetime", "date", "event_time", "eventTime", "asctime", "t"),
-    "level": ("level", "severity", "lvl", "log.level", "levelname", "loglevel", "log_level", "Level", "priority"),
+    "at": (
+        "at",
+        "ts",
+        "time",
+        "timestamp",
+        "@timestamp",
+        "Timestamp",
+        "datetime",
+        "date",
+        "event_time",
+        "eventTime",
+        "asctime",
+        "t",
+        "__REALTIME_TIMESTAMP",
+    ),
+    "level": ("level", "severity", "lvl", "log.level", "levelname", "loglevel", "log_level", "Level", "priority", "PRIORITY"),
     "message": (
         "message",
         "msg",
@@ -120,6 +145,8 @@ _USUAL: Final[Mapping[str, tuple[str, ...]]] = {
         "jsonPayload.msg",
         "error",
         "Message",
+        "@message",
+        "MESSAGE",
     ),
     "account_id": (
         "account_id",
@@ -132,6 +159,8 @@ _USUAL: Final[Mapping[str, tuple[str, ...]]] = {
         "organization_id",
         "org_id",
         "customer_id",
+        "jsonPayload.account_id",
+        "jsonPayload.accountId",
     ),
     "trace_id": (
         "trace_id",
@@ -146,7 +175,19 @@ _USUAL: Final[Mapping[str, tuple[str, ...]]] = {
         "requestId",
         "correlation_id",
     ),
-    "service": ("service", "service.name", "svc", "serviceName", "app", "application"),
+    "service": (
+        "service",
+        "service.name",
+        "svc",
+        "serviceName",
+        "app",
+        "application",
+        "SYSLOG_IDENTIFIER",
+        "resource.labels.container_name",
+        "resource.labels.service_name",
+        "resource.labels.function_name",
+        "resource.labels.module_id",
+    ),
 }
 _LEVELS: Final = {
     "WARNING": "WARN",
@@ -246,7 +287,7 @@ class Mapper:
             elif (value := self._lookup(record, paths, pattern, used, inner)) is not None:
                 found[part] = value
         try:
-            at = self._time(found.get("at"))
+            at = self._time(found.get("at"), record)
         except TimeError as error:
             return Rejected(str(error))
         attributes: dict[str, Any] = {}
@@ -274,10 +315,12 @@ class Mapper:
             offset,
         )
 
-    def _time(self, value: object) -> int:
+    def _time(self, value: object, record: Record) -> int:
         if isinstance(value, Instant):
             return int(value)
         if value is None or value == "":
+            if isinstance(given := record.get("at"), Instant):  # the format has read it, whatever field is mapped
+                return int(given)
             names = self.refs["at"].names
             raise TimeError(f"no time: looked for {', '.join(names[:4])}{', ...' if len(names) > 4 else ''}")  # noqa: PLR2004 - a short list
         return parse_value(value, self.clockwork)

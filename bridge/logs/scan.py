@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,11 +29,8 @@ from bridge.logs.records import (
 from bridge.logs.store import Rejects, Rows
 from bridge.logs.times import Clockwork
 
-_BOM: Final = b"\xef\xbb\xbf"
-_WIDE_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 _RAW_KEPT: Final = 1_000
-_OPEN_LINES: Final = 1_000
-_OPEN_CHARACTERS: Final = 1_000_000
+_OPEN_CHARACTERS: Final = 4_000_000
 
 Wanted = Sequence[tuple[int, int]]
 """Sorted, disjoint [start, end) in microseconds."""
@@ -107,7 +104,7 @@ def scan_file(
     index = len(rows.files)
     rows.files.append(name)
     try:
-        for offset, block in pieces if pieces is not None else _blocks(path):
+        for offset, block in pieces if pieces is not None else reading.texts(path):
             if scanner is None:
                 scanner = scanner_of(path, name, options, block, keep, rows, index, rejects, tally, narrow=wanted is not None)
             _feed(scanner, block, offset, wanted, options)
@@ -118,17 +115,6 @@ def scan_file(
     scanner.close()
     problems.extend(scanner.complaints())
     return FileReport(name=name, format=scanner.form.name, tally=tally, first=scanner.first, last=scanner.last, problems=tuple(problems))
-
-
-def _blocks(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the blocks of a file without its byte order mark."""
-    for offset, block in reading.blocks(path):
-        if offset == 0 and block.startswith(_WIDE_BOMS):
-            raise reading.ReadError("is UTF-16: convert it to UTF-8")
-        if offset == 0 and block.startswith(_BOM):
-            yield len(_BOM), block[len(_BOM) :]
-        else:
-            yield offset, block
 
 
 def scanner_of(
@@ -149,7 +135,7 @@ def scanner_of(
     """Return the scanner of a file that begins with this block; `narrow`: lines will be skipped by their time."""
     clockwork = clockwork_of(path, options)
     kind = options.format or sniff.sniff(block).name
-    form = sniff.make(kind, options, clockwork)
+    form = sniff.make(kind, options, clockwork, block)
     locator = sniff.locator(kind, options, block) if narrow else None
     return Scanner(
         name=name,
@@ -170,7 +156,7 @@ def clockwork_of(path: Path, options: SourceOptions) -> Clockwork:
         latest = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
     except OSError:
         latest = None
-    return Clockwork(zone=options.zone, year=options.year, latest=latest)
+    return Clockwork(zone=options.zone, year=options.year, date=options.date, latest=latest)
 
 
 def _feed(scanner: Scanner, block: bytes, offset: int, wanted: Wanted | None, options: SourceOptions) -> None:
@@ -255,7 +241,7 @@ class Scanner:
             self._flush()
             self.held, self.skipping = _Held(outcome=outcome, offset=offset, lines=[place]), False
         elif isinstance(outcome, Joined):
-            self._join(text, place)
+            self._join(text if outcome.text is None else outcome.text, place)
         elif isinstance(outcome, Open):
             self._flush()
             self.open = _Held(outcome=outcome, offset=offset, lines=[place], extra=[text], extra_size=len(text))
@@ -288,6 +274,13 @@ class Scanner:
         for event in events:
             self._count(1, 1)
             self._take(event)
+
+    def count_all(self, lines: int, first: int, last: int) -> None:
+        """Count lines of one event each that were decoded and judged elsewhere; their first and last time."""
+        self.tally.parsed += lines
+        self.tally.events += lines
+        self.first = first if self.first is None else min(first, self.first)
+        self.last = last if self.last is None else max(last, self.last)
 
     def skip(self) -> None:
         """Note that lines in between were not decoded."""
@@ -332,7 +325,9 @@ class Scanner:
         held.extra_size += len(text)
         outcome = self.form.decode("\n".join(held.extra))
         if isinstance(outcome, Open):
-            if len(held.lines) >= _OPEN_LINES or held.extra_size >= _OPEN_CHARACTERS:
+            if outcome.otherwise is not None:
+                held.outcome = outcome
+            if len(held.lines) >= self.form.open_lines or held.extra_size >= _OPEN_CHARACTERS:
                 self._give_up()
             return True
         self.open = None
@@ -347,8 +342,13 @@ class Scanner:
 
     def _give_up(self) -> None:
         held, self.open = self.open, None
-        if held is not None and isinstance(held.outcome, Open):
+        if held is None or not isinstance(held.outcome, Open):
+            return
+        if held.outcome.otherwise is None:
             self._reject(held.lines, held.outcome.reason)
+            return
+        self.held, self.skipping = _Held(outcome=held.outcome.otherwise, offset=held.offset, lines=held.lines), False
+        self._flush()
 
     def _join(self, text: str, place: tuple[int, int, str], *, blank: bool = False) -> None:
         if self.held is not None:

@@ -13,8 +13,13 @@ from bridge.logs.times import Clockwork
 
 _SAMPLE: Final = 200
 _SAMPLE_BYTES: Final = 1_000_000
-_ORDER: Final = ("json", "nginx", "syslog", "logfmt", "csv", "text")
+_ORDER: Final = ("docker", "cri", "json", "nginx", "syslog", "logfmt", "csv", "text")
 """From the strictest to the laxest: the first that reads nearly as much as the best wins."""
+_WRAPPERS: Final = ("docker", "cri")
+SPANNING: Final = frozenset({"csv", "json document", "text by day", *_WRAPPERS})
+"""Formats that are read from the beginning of a file: see `Format.spans`."""
+_HEAD: Final = 64 * 1024
+_HALF: Final = 0.5
 _NEARLY: Final = 0.9
 _ENOUGH_COLUMNS: Final = 3
 
@@ -29,17 +34,23 @@ class Sniffed:
     lines: int
 
 
-def make(kind: str, options: SourceOptions, clockwork: Clockwork) -> Format:  # noqa: PLR0911 - one for each format
-    """Return the format of that name for one file."""
+def make(kind: str, options: SourceOptions, clockwork: Clockwork, block: bytes = b"") -> Format:  # noqa: PLR0911 - one for each format
+    """Return the format of that name for one file that begins with `block`."""
+    if options.pattern is not None and options.access:
+        from bridge.logs.formats.access import custom
+
+        return custom(kind, options.pattern, clockwork)
     if options.pattern is not None:
         from bridge.logs.formats.pattern import patterned
 
         return patterned(kind, options.pattern)
     # Imported where used: a question to JSON lines does not pay for the patterns of the others.
     if kind == "json":
-        from bridge.logs.formats.json_lines import json_lines
+        from bridge.logs.formats.json_lines import is_document, json_lines
 
-        return json_lines()
+        return json_lines(document=is_document(block[:_HEAD].decode("utf-8", "replace")))
+    if kind in _WRAPPERS:
+        return _wrapper(kind, options, clockwork, _lines(block))
     if kind == "logfmt":
         from bridge.logs.formats.logfmt import logfmt
 
@@ -66,8 +77,11 @@ def sniff(block: bytes, *, everything: bool = False) -> Sniffed:
 
     The formats behind one that can't be beaten are only tried for `everything`.
     """
-    lines = [line.rstrip("\r").replace("\0", "") for line in block[:_SAMPLE_BYTES].decode("utf-8", "replace").split("\n")[:_SAMPLE]]
-    lines = [line for line in lines if line.strip()]
+    from bridge.logs.formats.json_lines import is_document
+
+    lines = _lines(block)
+    if is_document(block[:_HEAD].decode("utf-8", "replace")):
+        return Sniffed(name="json", shares={"json": 1.0}, lines=len(lines))
     shares: dict[str, float] = {}
     for kind in _ORDER:
         shares[kind] = _share(kind, lines)
@@ -78,7 +92,30 @@ def sniff(block: bytes, *, everything: bool = False) -> Sniffed:
     return Sniffed(name=name, shares=shares, lines=len(lines))
 
 
+def _lines(block: bytes) -> list[str]:
+    """Return the first lines of a block that are not blank."""
+    lines = block[:_SAMPLE_BYTES].decode("utf-8", "replace").split("\n")[:_SAMPLE]
+    return [line for line in (line.rstrip("\r").replace("\0", "") for line in lines) if line.strip()]
+
+
+def _wrapper(kind: str, options: SourceOptions, clockwork: Clockwork, lines: list[str]) -> Format:
+    """Return the format of wrapped lines; what is inside is sniffed as a file would be."""
+    from bridge.logs.formats import wrapped
+
+    unwrap = {"docker": wrapped.docker, "cri": wrapped.cri}[kind]
+    inside = [line.text for line in map(unwrap, lines) if line is not None and not wrapped.goes_on(line.text)]
+    seen = sniff("\n".join(inside).encode("utf-8", "replace"))
+    timed = seen.name not in {"csv", *_WRAPPERS} and seen.shares[seen.name] >= _HALF
+    kind_inside = seen.name if timed else "text"
+    return wrapped.wrapped(kind, unwrap, lambda clock: make(kind_inside, options, clock), clockwork, timed=timed)
+
+
 def _share(kind: str, lines: list[str]) -> float:
+    if kind in _WRAPPERS:
+        from bridge.logs.formats import wrapped
+
+        unwrap = {"docker": wrapped.docker, "cri": wrapped.cri}[kind]
+        return sum(unwrap(line) is not None for line in lines) / len(lines) if lines else 0.0
     # Only the shape is judged: what zone or year the times have is said in bridge.yaml.
     form = make(kind, SourceOptions(paths=()), Clockwork(zone=UTC, year=2000))
     good = sum(_reads(kind, form, line) for line in lines)
@@ -100,11 +137,11 @@ def _reads(kind: str, form: Format, line: str) -> bool:
 
 def locator(kind: str, options: SourceOptions, block: bytes) -> Locator | None:
     """Return where this file's lines carry their time; None: nowhere fixed, so every line is decoded."""
-    if kind in {"text", "nginx"}:
+    if kind in {"text", "nginx"} and options.date is None:
         return Locator(kind="start" if kind == "text" else "bracket")
     ref = options.fields.get("at")
     names = ref.names if ref else usual_names("at")
-    if (ref and ref.pattern) or kind == "syslog" or options.pattern is not None:
+    if (ref and ref.pattern) or options.date is not None or kind in {"syslog", *_WRAPPERS} or options.pattern is not None:
         return None
     sample = block[:_SAMPLE_BYTES]
     if kind == "csv":

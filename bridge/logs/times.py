@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import cache
 from typing import Final
 
@@ -59,6 +59,8 @@ class Clockwork:
     """For times that carry none; None: such times are errors."""
     year: int | None = None
     """For times that carry none."""
+    date: date | None = None
+    """Of the first line, where lines carry the time of day only; it goes on when the clock passes midnight."""
     latest: datetime | None = None
     """The file's modification time: without `year`, a time gets the last year that puts it before."""
 
@@ -122,6 +124,11 @@ def parse_head(text: str, start: int, clockwork: Clockwork) -> tuple[int, int] |
         if match:
             return _from_match(match, clockwork), match.end()
     return None
+
+
+def on_day(day: date, clock: str, clockwork: Clockwork) -> int:
+    """Return microseconds of a time of day (`HH:MM:SS`, a fraction behind `.` or `,`) on a day; TimeError as `parse_text`."""
+    return parse_text(f"{day.isoformat()} {clock}", clockwork)
 
 
 def _iso(text: str) -> int | None:

@@ -48,7 +48,7 @@ def test_every_case_is_kept_as_it_is_read(name: str, tmp_path: Path) -> None:
     try:
         entry, _ = cache.ingest(file, tmp_path)
     except ReadError:
-        assert name == "gzip-cut"
+        assert name in {"gzip-cut", "utf16", "utf16-big-endian"}
         return
     tally = entry.tally()
     assert tally.lines == tally.parsed + tally.joined + tally.rejected + tally.skipped

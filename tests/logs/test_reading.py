@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import lzma
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from bridge.logs import reading
+from bridge.logs.ask import ask
 from bridge.logs.options import parse_sources
 from bridge.logs.paths import LogFile
+from bridge.logs.question import Question
 from bridge.logs.selection import read_all
 
 LINES = b"".join(b'{"ts":"2026-03-10T02:00:%02dZ","msg":"x"}\n' % second for second in range(60))
@@ -35,12 +39,56 @@ def test_a_damaged_file_gives_the_lines_before_the_damage(tmp_path: Path) -> Non
     assert b"".join(found) == LINES * 200
 
 
-def test_wide_text_is_named(tmp_path: Path) -> None:
-    (tmp_path / "a.log").write_bytes("2026-03-10 02:00:01 INFO x\n".encode("utf-16"))
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_wide_text_is_read_with_the_offsets_of_the_file(tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\ufeff2026-03-10T02:00:01Z INFO x\u0a0a\r\n\ttail\n\n2026-03-10T02:00:02Z ERROR \U0001f600\nlast"
+    path = tmp_path / "a.log"
+    path.write_bytes(text.encode(encoding))
     options = parse_sources({"sources": [{"paths": ["x"]}]}, "")[0]
-    assert read_all([LogFile(path=tmp_path / "a.log", name="a.log", options=options)]).problems == (
-        "a.log: is UTF-16: convert it to UTF-8",
-    )
+    for size in (1, 3, 7, 256 * 1024):
+        monkeypatch.setattr(reading, "_READ", size)
+        result = read_all([LogFile(path=path, name="a.log", options=options)])
+        assert result.table["message"].to_pylist() == ["x\u0a0a\n\ttail", "\U0001f600\nlast"]
+        assert result.table["offset"].to_pylist() == [2, len(text.partition("\n\n")[0].encode(encoding)) + 4]
+        assert result.counts["lines"] == 5
+
+
+def cut(data: bytes) -> Iterator[bytes]:
+    yield from (data[:size] for size in (8, len(data) // 2, len(data) - 3))
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstandard.compress])
+def test_a_cut_archive_gives_what_stands_before_the_cut_and_says_so(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    noise = b"".join(b'{"ts":"2026-03-10T02:00:01Z","msg":"%s"}\n' % hashlib.sha256(b"%d" % n).hexdigest().encode() for n in range(3_000))
+    file = LogFile(path=tmp_path / "a", name="a", options=parse_sources({"sources": [{"paths": ["x"], "format": "json"}]}, "")[0])
+    for part in cut(pack(noise)):
+        file.path.write_bytes(part)
+        result = read_all([file])
+        assert any("ends early" in problem for problem in result.problems), (len(part), result.problems)
+        found = result.table.num_rows
+        assert result.counts["lines"] - found <= 1
+        answer = ask([file], Question(grep=("0",)))
+        assert len(answer.rows.at) == sum("0" in text for text in result.table["message"].to_pylist())
+        assert answer.problems()
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstandard.compress])
+def test_archives_of_several_members_are_one_text(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(pack(LINES[:100]) + pack(b"") + pack(LINES[100:]))
+    assert b"".join(block for _, block in reading.texts(path, 64)) == LINES
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(LINES)
+    monkeypatch.setattr(reading, "_READ", 100)
+    found = []
+    with pytest.raises(reading.ReadError, match="got shorter while it was read"):  # noqa: PT012 - it is cut in between
+        for _, block in reading.blocks(path, 100):
+            found.append(block)
+            path.write_bytes(LINES[:41])  # as copytruncate does
+    assert LINES.startswith(b"".join(found))
 
 
 def test_a_line_of_20_megabytes(tmp_path: Path) -> None:

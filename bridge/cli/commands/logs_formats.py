@@ -11,12 +11,14 @@ from bridge.cli import log_questions, output
 from bridge.errors import ExitCode, InputError
 
 _KNOWN = (
-    ("json", "JSON lines: nested, mixed schemas, two objects on a line, objects printed over several lines"),
+    ("json", "JSON lines and arrays, objects over several lines; exports of CloudWatch, Google Cloud, OpenTelemetry"),
     ("logfmt", "key=value pairs with a time"),
     ("nginx", "access logs of nginx and Apache, combined or common"),
     ("syslog", "RFC 3164 and RFC 5424"),
-    ("text", "a time begins the line: log4j, logback, Python logging, Go, glog"),
+    ("text", "a time begins the line: log4j, logback, Python logging, Go, glog, Rails and other Ruby"),
     ("csv", "named columns; one of them may hold JSON"),
+    ("docker", "Docker's json-file around any of these"),
+    ("cri", "Kubernetes' container logs (containerd, CRI-O) around any of these"),
 )
 _MOSTLY = 0.95
 
@@ -55,7 +57,10 @@ def _explained(file: Any) -> dict[str, Any]:
     from bridge.logs.scan import scan_file
     from bridge.logs.store import Rejects, Rows
 
-    head = next(reading.blocks(file.path, 256 * 1024), (0, b""))[1].removeprefix(b"\xef\xbb\xbf")
+    try:
+        head = reading.head(file.path, 256 * 1024)
+    except reading.ReadError as error:
+        raise InputError(f"{file.name} {error}", where=file.name) from error
     seen = sniff.sniff(head, everything=True)
     rows, rejects = Rows(), Rejects()
     options = replace(file.options, format=file.options.format or seen.name)
@@ -86,7 +91,9 @@ def _say(row: dict[str, Any], *, why: bool) -> None:
     if why:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in row["shares"].items())
         output.say(f"  lines that each format reads as events: {shares}")
-        output.say("  the strictest that reads nine tenths of what the best one reads is taken: json, nginx, syslog, logfmt, csv, text")
+        output.say(
+            "  the strictest that reads nine tenths of what the best one reads is taken: docker, cri, json, nginx, syslog, logfmt, csv, text"
+        )
         for name, value in (row["first_event"] or {}).items():
             output.say(f"  {name:11} {output.safe('-' if value in {None, ''} else str(value)[:160])}")
     for reject in row["rejected"]:

@@ -40,7 +40,7 @@ def delimited(*, columns: Sequence[str], delimiter: str, json_column: str | None
         values = _split(line, delimiter, field)
         return values is not None and len(values) == len(names) and any(_is_time(value, clockwork) for value in values)
 
-    return Format(name="csv", decode=decode, restarts=restarts)
+    return Format(name="csv", decode=decode, restarts=restarts, spans=True)
 
 
 def _record(record: Record, json_column: str | None) -> Record | Rejected:

@@ -1,7 +1,8 @@
-"""Objects around events: OpenTelemetry's OTLP/JSON, CloudWatch's subscription records, Docker's json-file."""
+"""Objects around events: OpenTelemetry's OTLP/JSON, CloudWatch's and Google Cloud's exports, Docker's json-file."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,20 +11,30 @@ import msgspec
 from bridge.logs.records import Outcome, Parsed, Record, usual_names
 
 _DOCKER = frozenset({"log", "stream", "time"})
+_LAMBDA = re.compile(
+    r"(?:\d{4}-\d\d-\d\dT[\d:.]+Z?\s+)?(?:[0-9a-f-]{4,36}\s+)?\[?(TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|FATAL|CRITICAL)\b\]?[\s:]"
+)
 
 
 def exported(value: Record) -> Outcome:
     """Return the events inside such an object; the object itself where it is another thing with the same key.
 
     OTLP: resourceLogs / scopeLogs / logRecords, attributes of the resource with each event
-    (opentelemetry-proto, logs.proto, JSON mapping). CloudWatch: logEvents with id, timestamp (ms), message.
-    Docker: log, stream, time; an object inside `log` is the event, and its own time counts before Docker's.
+    (opentelemetry-proto, logs.proto, JSON mapping). CloudWatch: logEvents of a subscription, or an event of
+    `filter-log-events`: timestamp (ms) and message. Google Cloud: a LogEntry; its trace is named by the last part.
+    Docker: log, stream, time. An object inside a text is the event, and its own time counts before the wrapper's.
     """
     if isinstance(value.get("resourceLogs"), list):
         records = tuple(_otlp(value["resourceLogs"]))
+    elif isinstance(value.get("scopeLogs"), list):
+        records = tuple(_otlp([value]))
     elif isinstance(value.get("logEvents"), list):
         shared = {key: item for key, item in value.items() if key != "logEvents"}
-        records = tuple({**shared, **event} for event in value["logEvents"] if isinstance(event, dict))
+        records = tuple(_cloudwatch({**shared, **event}) for event in value["logEvents"] if isinstance(event, dict))
+    elif "ingestionTime" in value and isinstance(value.get("message"), str):
+        return _cloudwatch(value)
+    elif "insertId" in value and "timestamp" in value:
+        return _google(value)
     else:
         return _docker(value) if value.keys() >= _DOCKER and isinstance(value["log"], str) else value
     if not records:
@@ -32,18 +43,43 @@ def exported(value: Record) -> Outcome:
 
 
 def _docker(value: Record) -> Record:
-    text = value["log"].rstrip("\r\n")
+    return _opened({**value, "log": value["log"].rstrip("\r\n")}, "log", "time")
+
+
+def _opened(value: Record, name: str, time: str) -> Record:
+    """Return the object that stands as text in a field, with the other fields around it; without one, the value as it is."""
+    text = value.get(name)
     inner = None
-    if text.startswith("{"):
+    if isinstance(text, str) and text.startswith("{"):
         try:
             inner = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             inner = None  # a text that only begins like an object
-    rest = {key: item for key, item in value.items() if key != "log"}
-    if isinstance(inner, dict) and inner:
-        own = any(name in inner for name in usual_names("at"))
-        return {**inner, **{key: item for key, item in rest.items() if key not in inner and not (own and key == "time")}}
-    return {**rest, "log": text}
+    if not isinstance(inner, dict) or not inner:
+        return value
+    rest = {key: item for key, item in value.items() if key != name}
+    own = any(key in inner for key in usual_names("at"))
+    return {**inner, **{key: item for key, item in rest.items() if key not in inner and not (own and key == time)}}
+
+
+def _cloudwatch(value: Record) -> Record:
+    """Return an event of CloudWatch; its text may begin with a time, a request's id and a level, as Lambda writes it."""
+    found = _opened(value, "message", "timestamp")
+    text = found.get("message")
+    if isinstance(text, str) and "level" not in found and (match := _LAMBDA.match(text)):
+        found = {**found, "level": match[1]}
+    return found
+
+
+def _google(value: Record) -> Record:
+    """Return a LogEntry with the bare id of its trace, and no level for DEFAULT."""
+    found = dict(value)
+    trace = value.get("trace")
+    if isinstance(trace, str) and "/traces/" in trace:
+        found["trace"] = trace.rpartition("/")[2]
+    if value.get("severity") == "DEFAULT":
+        del found["severity"]
+    return found
 
 
 def _otlp(resources: list[Any]) -> Iterator[Record]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from bridge.logs.formats.exports import exported
-from bridge.logs.records import JOINED, Format, Open, Outcome, Parsed, Record, Rejected
+from bridge.logs.records import HEADER, JOINED, Format, Open, Outcome, Parsed, Record, Rejected
 
 _DECODER: Final = msgspec.json.Decoder()
 # NaN and infinities are no JSON: they become texts. strict=False: control characters inside strings.
@@ -21,12 +21,55 @@ CONTINUATION: Final = re.compile(
 """Lines of a stack trace between structured lines."""
 
 
-_EXPORTS: Final = ("resourceLogs", "logEvents", "stream")
+EXPORTS: Final = ("resourceLogs", "scopeLogs", "logEvents", "stream", "insertId", "ingestionTime")
+"""Keys of objects around events: `exported` looks closer at what has one."""
+_NO_END: Final = "an object of the document has no end"
+_CONTAINER: Final = re.compile(r'\s*\{\s*"(?:events|logEvents|entries|resourceLogs)"\s*:\s*\[\s*$', re.MULTILINE)
+_INSIDE: Final = re.compile(r'\s*"(?:events|logEvents|entries|resourceLogs)"\s*:\s*\[\s*')
+_CLOSING: Final = re.compile(r'\s*(?:[\]}]+,?|"(?:searchedLogStreams|next\w*Token|NextToken)"\s*:.*)\s*')
 
 
-def json_lines() -> Format:
-    """Return the format."""
+def json_lines(*, document: bool = False) -> Format:
+    """Return the format; `document`: the file is one document, see `is_document`."""
+    if document:
+        return Format(name="json document", decode=_decode_part, restarts=lambda line: line.startswith("{"), spans=True, open_lines=10_000)
     return Format(name="json", decode=_decode, restarts=lambda line: line.startswith("{"))
+
+
+def is_document(head: str) -> bool:
+    """Tell whether a file is one JSON document over many lines: an array, or the object of an export around one."""
+    start = head.lstrip()[:2_000]
+    if start.startswith("["):
+        return start[1:].lstrip()[:1] == "{"
+    return _CONTAINER.match(start) is not None
+
+
+def _decode_part(text: str) -> Outcome:
+    """Read a line of a document, or the lines of one of its objects so far."""
+    body = text.strip()
+    if "\n" not in body:
+        return _part_line(body)
+    if _INSIDE.fullmatch(body[1:]):
+        return HEADER  # the export's own opening
+    last = text[text.rfind("\n") + 1 :].rstrip().removesuffix(",")
+    if last.lstrip() != "}" or len(last) != len(text[: text.index("\n")].rstrip()):
+        return Open(_NO_END)  # an object ends with the indent that it began with
+    return _whole(body.removesuffix(","))
+
+
+def _part_line(body: str) -> Outcome:
+    if body == "[" or _CLOSING.fullmatch(body) or _INSIDE.fullmatch(body):
+        return HEADER
+    if body == "{":
+        return Open(_NO_END)
+    if body.startswith("[{") and body.endswith("}]"):
+        return _decode(body)
+    return _decode(body.removeprefix("[").removesuffix("]").strip().removesuffix(","))
+
+
+def _whole(text: str) -> Outcome:
+    outcome = _wrapped(text)
+    return exported(outcome) if isinstance(outcome, dict) and not outcome.keys().isdisjoint(EXPORTS) else outcome
 
 
 def _decode(text: str) -> Outcome:
@@ -35,8 +78,15 @@ def _decode(text: str) -> Outcome:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return _repair(text)
     if type(value) is dict:
-        return value if value.keys().isdisjoint(_EXPORTS) else exported(value)
+        return value if value.keys().isdisjoint(EXPORTS) else exported(value)
+    if type(value) is list and value and all(type(item) is dict for item in value):
+        return Parsed(tuple(record for item in value for record in _records(item)), repaired=False)
     return Rejected("JSON, but no object")
+
+
+def _records(value: Record) -> tuple[Record, ...]:
+    outcome = exported(value)
+    return outcome.records if isinstance(outcome, Parsed) else (outcome,) if isinstance(outcome, dict) else ()
 
 
 def _repair(text: str) -> Outcome:

@@ -12,7 +12,9 @@ _NEW: Final = re.compile(
     r"<(\d{1,3})>1 (\S+) (\S+) (\S+) (\S+) (\S+) (-|(?:\[(?:[^\]\\\"]|\\.|\"(?:[^\"\\]|\\.)*\")*\])+)(?: (.*))?$", re.DOTALL
 )
 _PRIORITY: Final = re.compile(r"<(\d{1,3})>(?=\S)")
-_OLD: Final = re.compile(r"\s(?P<host>\S+) (?P<app>[^\s:\[]{1,64}(?:\([^)]*\))?)(?:\[(?P<pid>\d+)\])?:(?: |$)(?P<message>.*)", re.DOTALL)
+_OLD: Final = re.compile(
+    r"\s(?P<host>[\w.:-]+) (?P<app>[^\s:\[]{1,64}(?:\([^)]*\))?)(?:\[(?P<pid>\d+)\])?:(?: |$)(?P<message>.*)", re.DOTALL
+)
 _PARAMETER: Final = re.compile(r'([^\s=\]"]+)="((?:[^"\\]|\\.)*)"')
 _SEVERITIES: Final = 8
 
