@@ -7,6 +7,7 @@ and is tested there.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -52,9 +53,13 @@ Run = Callable[[BoundQuery], pa.Table]
 class Engine:
     """Where the SQL of tests runs."""
 
+    name: str
+    """The product: mariadb."""
     dialect: str
     open: Callable[[Mapping[str, pa.Table]], AbstractContextManager[Run]]
     """Takes tables by name, gives what runs a query over them; InputError when the query does not run."""
+    booleans: bool = True
+    """False: the product has no truth values, so that 0 and 1 stand for them outside of the promised columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +98,7 @@ def _duckdb(tables: Mapping[str, pa.Table]) -> Iterator[Run]:
         yield run
 
 
-DUCKDB: Final = Engine(dialect="duckdb", open=_duckdb)
+DUCKDB: Final = Engine(name="duckdb", dialect="duckdb", open=_duckdb)
 
 
 def run_tests(investigation: Investigation, *, engine: Engine = DUCKDB) -> tuple[TestResult, ...]:
@@ -135,7 +140,7 @@ def given_rows(investigation: Investigation, path: Path) -> GivenRows | None:
         return None
     now = moment(test["now"]) if "now" in test else NOW
     values = resolve(investigation.parameters, _texts(test.get("parameters", {})), now=now)
-    evidence = evidence_of(investigation, _tables(document), values)
+    evidence = evidence_of(investigation, _tables(document, investigation), values)
     return GivenRows(about=test["about"], values=values, evidence=evidence, affected=bool(test["expect"].get("affected")))
 
 
@@ -146,7 +151,7 @@ def _run(investigation: Investigation, document: Document, engine: Engine) -> tu
     if "refused" in test["expect"]:
         return _refused(investigation, document, given, now)
     values = resolve(investigation.parameters, given, now=now)
-    tables = _tables(document)
+    tables = _tables(document, investigation)
     expected = test["expect"].get("evidence", {})
     queries = {item.name: item for item in investigation.evidence if isinstance(item, SqlEvidence)}
     problems = [
@@ -161,7 +166,7 @@ def _run(investigation: Investigation, document: Document, engine: Engine) -> tu
     results = evidence_of(investigation, tables, values, engine=engine)
     for name, rows in expected.items():
         if name in results:
-            problems += _compare(document, name, rows, results[name].to_pylist())
+            problems += _compare(document, name, rows, results[name].to_pylist(), booleans=engine.booleans or queries[name].joins != ())
     if "affected" in test["expect"]:
         problems += _affected(investigation, document, results, values)
     return tuple(problems)
@@ -176,12 +181,16 @@ def _texts(given: Mapping[str, Any]) -> dict[str, str | Sequence[str]]:
     return {name: [text(item) for item in value] if isinstance(value, list) else text(value) for name, value in given.items()}
 
 
-def _tables(document: Document) -> dict[str, pa.Table]:
-    """Return the given rows as tables, standard views that are not given as empty ones; all bad values at once."""
+def _tables(document: Document, investigation: Investigation) -> dict[str, pa.Table]:
+    """Return the given rows as tables, standard views that are read and not given as empty ones; all bad values at once."""
     problems: list[Problem] = []
+    texts = " ".join(
+        text for item in investigation.evidence if isinstance(item, SqlEvidence) for text in (item.sql, *(n.sql for n in item.natives))
+    )
+    read = set(re.findall(r"\w+", texts.lower()))
     given: dict[str, Any] = document.value["views"]
     tables: dict[str, pa.Table] = {}
-    for name in {**VIEWS, **given}:
+    for name in [*(view for view in VIEWS if view in given or view in read), *(name for name in given if name not in VIEWS)]:
         content = given.get(name, [])
         rows = content if isinstance(content, list) else content["rows"]
         types: dict[str, ColumnType] = {column.name: column.type for column in VIEWS[name].columns} if name in VIEWS else {}
@@ -306,12 +315,16 @@ def _affected(
     return problems
 
 
-def _compare(document: Document, name: str, expected: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> list[Problem]:
+def _compare(
+    document: Document, name: str, expected: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]], *, booleans: bool
+) -> list[Problem]:
     """Match each expected row with one found row that agrees on the given columns; name what is left on either side."""
     left = list(found)
     problems: list[Problem] = []
     for index, row in enumerate(expected):
-        match = next((at for at, other in enumerate(left) if all(_same(row[key], other.get(key, _ABSENT)) for key in row)), None)
+        match = next(
+            (at for at, other in enumerate(left) if all(_same(row[key], other.get(key, _ABSENT), booleans=booleans) for key in row)), None
+        )
         if match is None:
             where = document.where(("expect", "evidence", name, index))
             problems.append(Problem(message=f"{name}: no such row: {_shown(row)}", where=where))
@@ -331,11 +344,13 @@ def _compare(document: Document, name: str, expected: Sequence[Mapping[str, Any]
 _ABSENT: Final = object()
 
 
-def _same(expected: Any, found: Any) -> bool:
+def _same(expected: Any, found: Any, *, booleans: bool) -> bool:
     if isinstance(found, datetime) and isinstance(expected, str):
         return found == moment(expected)
-    if isinstance(found, Decimal) and isinstance(expected, int | float | str) and not isinstance(expected, bool):
-        return found == Decimal(str(expected))
+    if isinstance(found, Decimal | float) and isinstance(expected, int | float | str) and not isinstance(expected, bool):
+        return Decimal(str(found)) == Decimal(str(expected))
+    if isinstance(expected, bool) and not booleans and type(found) is int:
+        return found == int(expected)
     return type(expected) is type(found) and bool(expected == found)
 
 

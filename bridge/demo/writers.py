@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 READER = "bridge_reader"
 
-_POSTGRES_TYPES = {
+POSTGRES_TYPES = {
     "string": "text",
     "int64": "bigint",
     "int32": "integer",
@@ -89,7 +89,7 @@ def _copy(cursor: object, name: str, table: pa.Table) -> None:
     from pyarrow import csv
 
     assert isinstance(cursor, psycopg.Cursor)  # noqa: S101  narrows the type; psycopg can't be imported at the top
-    columns = [sql.SQL("{} {}").format(sql.Identifier(part.name), sql.SQL(_POSTGRES_TYPES[str(part.type)])) for part in table.schema]
+    columns = [sql.SQL("{} {}").format(sql.Identifier(part.name), sql.SQL(POSTGRES_TYPES[str(part.type)])) for part in table.schema]
     key = _KEYS.get(name)
     if key:
         columns.append(sql.SQL("PRIMARY KEY ({})").format(sql.SQL(", ").join(map(sql.Identifier, key))))

@@ -4,8 +4,8 @@ SELECT
     d.place,
     COUNT(*) AS records,
     COUNT(DISTINCT d.person_id) AS people,
-    MIN(d.created_at) AS oldest,
-    MAX(d.created_at) AS newest,
+    MIN(d.created_at) AS oldest_at,
+    MAX(d.created_at) AS newest_at,
     COUNT(CASE WHEN d.keep_until < :window_end THEN 1 END) AS past_their_time
 FROM account_data AS d
 WHERE d.account_id = :account

@@ -3,8 +3,8 @@ SELECT
     t.integration,
     COUNT(*) AS tokens,
     COUNT(DISTINCT t.account_id) AS accounts,
-    MIN(t.expires_at) AS first_end,
-    MAX(t.expires_at) AS last_end
+    MIN(t.expires_at) AS first_end_at,
+    MAX(t.expires_at) AS last_end_at
 FROM tokens AS t
 WHERE t.renews
   AND t.revoked_at IS NULL

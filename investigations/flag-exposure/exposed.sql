@@ -3,7 +3,7 @@ SELECT
     x.account_id,
     x.variant,
     COALESCE(x.reason, 'none recorded') AS reason,
-    MIN(x."at") AS since
+    MIN(x."at") AS since_at
 FROM exposures AS x
 WHERE x.flag = :flag
   AND x."at" < :window_end

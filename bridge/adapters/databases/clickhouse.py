@@ -40,6 +40,17 @@ _TOO_MUCH = frozenset({158, 241, 307, 396})
 _WRITES: Final = ("INSERT", "ALTER", "CREATE", "DROP", "TRUNCATE", "ALL", "SYSTEM", "ACCESS MANAGEMENT", "SOURCES", "KILL QUERY")
 
 
+_AS_IN_THE_STANDARD: Final = {
+    "join_use_nulls": "1",
+    "group_by_use_nulls": "1",
+    "aggregate_functions_null_for_empty": "1",
+    "prefer_column_name_to_alias": "1",
+    "cast_keep_nullable": "1",
+    "union_default_mode": "DISTINCT",
+}
+"""Without these a LEFT JOIN without a match gives 0 and '', SUM of nothing 0, and WHERE reads an alias instead of the column."""
+
+
 class Engine(Protocol):
     """One way to ask ClickHouse."""
 
@@ -154,6 +165,7 @@ def settings(limits: Limits) -> dict[str, str]:
         "lock_acquire_timeout": "2",
         "output_format_arrow_string_as_string": "1",
         "session_timezone": "UTC",
+        **_AS_IN_THE_STANDARD,
         "readonly": "1",
     }
 
@@ -213,8 +225,7 @@ def _local(path: Path, database: str, limits: Limits) -> Iterator[Engine]:
         session: Any = Session(str(path))  # type: ignore[no-untyped-call] # chdb's classes are untyped
         try:
             session.query(f"USE `{database}`")
-            for setting, value in settings(limits).items():
-                session.query(f"SET {setting} = '{value}'")
+            session.query("SET " + ", ".join(f"{setting} = '{value}'" for setting, value in settings(limits).items()))
             yield _Local(session=session)
         finally:
             session.close()

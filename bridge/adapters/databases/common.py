@@ -235,7 +235,11 @@ def _moments(name: str, column: pa.ChunkedArray, *, naive_utc: bool) -> pa.Chunk
 
 def _money(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     try:
-        return (column if pa.types.is_integer(column.type) else pc.round(column, ndigits=MONEY.scale)).cast(MONEY)
+        # An integer of 64 bits may need more digits than money has, whatever the values are: first the widest, then ours.
+        wide = (
+            column.cast(pa.decimal128(_WIDEST, MONEY.scale)) if pa.types.is_integer(column.type) else pc.round(column, ndigits=MONEY.scale)
+        )
+        return wide.cast(MONEY)
     except pa.ArrowInvalid as error:
         raise _ColumnError(f"column '{name}' holds money that decimal(18,2) can't: {error}", "check the unit in the view") from error
 

@@ -180,6 +180,8 @@ class MySQLDatabase:
                 write_timeout=CONNECT_SECONDS,
                 local_infile=False,
                 ssl=ssl.create_default_context(cafile=ca) if ca else None,
+                # A socket of this machine needs no TLS, and loading the authorities takes longer than most queries.
+                ssl_disabled=target.get("unix_socket") is not None,
                 program_name="ticket-bridge",
                 # Values go out encoded by the driver; rows come in as the server's text, which Arrow reads.
                 conv=dict[Any, Any](encoders),

@@ -90,7 +90,7 @@ def _check(args: argparse.Namespace, catalog: Catalog) -> int:
 
 def _test(args: argparse.Namespace, catalog: Catalog) -> int:
     """Run the tests of every entry (or one) on every engine at hand; with --record, keep what passed."""
-    from bridge.demo.engines import at_hand, opened
+    from bridge.demo.engines import NAMES, at_hand, missing, opened
 
     names = tuple(dict.fromkeys(args.engine)) or at_hand()
     failures: list[tuple[str, BridgeError]] = []
@@ -104,40 +104,44 @@ def _test(args: argparse.Namespace, catalog: Catalog) -> int:
                 failures.append((name, error))
                 continue
             if args.record:
-                _record(entry, passed, [engine.dialect for engine in engines])
-            rows.append({"id": name, **{engine.dialect: "passed" if engine.dialect in passed else "failed" for engine in engines}})
+                _record(entry, passed, engines)
+            rows.append({"id": name, **{engine.name: "passed" if engine.name in passed else "failed" for engine in engines}})
+    absent = {} if args.engine else {name: missing(name) for name in NAMES if missing(name)}
     if args.output != "text":
-        output.data(args, {"tested": rows, "failed": _plain(failures)}, records="tested")
+        output.data(args, {"tested": rows, "failed": _plain(failures), "not_at_hand": absent}, records="tested")
     else:
         columns = [output.Column(name="id", title="investigation"), *(output.Column(name=name, title=name) for name in names)]
         output.table(columns, rows)
         _tell(args, failures)
         output.say(f"\n  {len(rows)} investigations on {', '.join(names)}: {len(failures)} tests failed")
+        for name, hint in absent.items():
+            output.say(f"  not at hand: {name} ({hint})")
     return ExitCode.NO if failures else ExitCode.DONE
 
 
 def _test_one(entry: Investigation, engines: tuple[Engine, ...], failures: list[tuple[str, BridgeError]]) -> list[str]:
-    """Return the dialects in which all tests of an entry pass; an entry without tests passes nowhere."""
+    """Return the engines on which all tests of an entry pass; an entry without tests passes nowhere."""
     from bridge.catalog.testing import run_tests
 
     passed = []
     for engine in engines:
         results = run_tests(entry, engine=engine)
-        failed = _failed(f"{entry.id} on {engine.dialect}", results)
+        failed = _failed(f"{entry.id} on {engine.name}", results)
         failures += failed
         if results and not failed:
-            passed.append(engine.dialect)
+            passed.append(engine.name)
     return passed
 
 
-def _record(entry: Investigation, passed: list[str], tried: list[str]) -> None:
+def _record(entry: Investigation, passed: list[str], engines: tuple[Engine, ...]) -> None:
     from bridge.catalog import verified
     from bridge.workflow.codec import write_text
 
     folder = Path(entry.folder).parent
     records = verified.read(folder)
-    failed = [name for name in tried if name not in passed]
-    records[entry.id] = verified.updated(records.get(entry.id), entry, passed, failed)
+    held = [engine.dialect for engine in engines if engine.name in passed]
+    failed = [engine.dialect for engine in engines if engine.name not in passed]
+    records[entry.id] = verified.updated(records.get(entry.id), entry, held, failed)
     write_text(folder / verified.FILE, verified.text(records))
 
 
