@@ -251,8 +251,11 @@ class IssueTracker(Protocol):
     markup: str
     """wiki or adf: what a description must be."""
 
-    def preflight(self, draft: IssueDraft, attachments: Sequence[Attachment]) -> Sequence[Check]:
-        """Return everything that would make the tracker refuse this draft, before anything is written."""
+    def preflight(self, draft: IssueDraft, attachments: Sequence[Attachment], issue: IssueRef | None = None) -> Sequence[Check]:
+        """Return everything that would make the tracker refuse this draft, before anything is written.
+
+        With `issue`, what would keep that issue from taking the draft's figures, labels and files.
+        """
         ...
 
     def create(self, draft: IssueDraft, *, leaving: Leaving = unwatched) -> IssueRef:
@@ -277,10 +280,6 @@ class IssueTracker(Protocol):
 
     def marked(self, project: str, marker: str) -> Sequence[IssueRef]:
         """Return every issue that search knows to carry the marker, oldest first."""
-        ...
-
-    def similar(self, project: str, labels: Sequence[str], words: str, *, limit: int = 10) -> Sequence[IssueState]:
-        """Return issues with one of the labels, or with these words in the summary, newest first. Search lags."""
         ...
 
     def texts(self, project: str, labels: Sequence[str], words: Sequence[str], *, limit: int = 100) -> Sequence[IssueText]:

@@ -15,7 +15,7 @@ from bridge.filing.run import PENDING
 if TYPE_CHECKING:
     from bridge.filing.plan import FilingPlan
     from bridge.filing.run import Run
-    from bridge.model.filing import IssueRef, WriteKind
+    from bridge.model.filing import IssueRef, JsonValue, WriteKind
     from bridge.model.ticket import Comment
 
 _SHOWN = 60
@@ -29,12 +29,13 @@ def figures_in(run: Run, plan: FilingPlan, issue: IssueRef) -> tuple[tuple[Write
 
 def refresh_figures(run: Run, plan: FilingPlan, issue: IssueRef) -> None:
     """Bring fields and comment up to date; what fails is left for the next run."""
-    if plan.draft.fields and not run.is_done("fields", "", _fields_digest(plan, issue)):
+    figures = _figures(plan)
+    if figures and not run.is_done("fields", "", _fields_digest(plan, issue)):
         try:
             run.send(
                 "fields",
                 "",
-                lambda: run.tracker.update_fields(issue, plan.draft.fields),
+                lambda: run.tracker.update_fields(issue, figures),
                 target=issue.key,
                 digest=_fields_digest(plan, issue),
                 answer=lambda _: "",
@@ -131,5 +132,10 @@ def _own(run: Run, plan: FilingPlan, issue: IssueRef) -> Comment | None:
     return None
 
 
+def _figures(plan: FilingPlan) -> dict[str, JsonValue]:
+    """Return what is kept up to date: never what engineering may have changed, such as a priority or a component."""
+    return {name: value for name, value in plan.draft.fields.items() if name in plan.draft.figures}
+
+
 def _fields_digest(plan: FilingPlan, issue: IssueRef) -> str:
-    return digest([issue.id, plan.draft.fields])
+    return digest([issue.id, _figures(plan)])

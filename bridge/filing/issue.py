@@ -68,10 +68,11 @@ def ensure_issue(run: Run, plan: FilingPlan, choice: Choice) -> tuple[IssueRef, 
 
 
 def join(run: Run, plan: FilingPlan, key: str) -> IssueRef:
-    """Take an issue that a person named as this case's; NotFoundError when it is not there."""
+    """Take an issue that a person named as this case's; NotFoundError when it is not there, RefusedError when it would not take it."""
     state = run.tracker.states([key]).get(key)
     if state is None:
         raise NotFoundError(f"no issue {key}, or it is not shown to this user", hint=f"file anew: bridge file {run.filing.case_id} --anew")
+    preflight(run, plan, state.ref)
     _adopt(run, state.ref, f"joined on the word of {run.ledger.holder.who}")
     reopen(run, plan, state.ref)
     add_labels(run, plan, state.ref)
@@ -92,10 +93,10 @@ def reopen(run: Run, plan: FilingPlan, issue: IssueRef) -> None:
         run.leave("transition", issue.key, error, name=f"open:{issue.id}")
 
 
-def preflight(run: Run, plan: FilingPlan) -> None:
-    """Ask the tracker for everything it would refuse; RefusedError lists it all."""
+def preflight(run: Run, plan: FilingPlan, issue: IssueRef | None = None) -> None:
+    """Ask the tracker for everything it would refuse, of a new issue or of this one; RefusedError lists it all."""
     run.emit(FilingEvent(step="preflight", target=run.filing.project, state="started"))
-    failed = [check for check in run.tracker.preflight(plan.draft, plan.attachments) if not check.ok]
+    failed = [check for check in run.tracker.preflight(plan.draft, plan.attachments, issue) if not check.ok]
     if failed:
         raise RefusedError(
             f"{run.filing.project} would refuse this issue: {len(failed)} problem(s); nothing was written",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.errors import NotFoundError, Problem
+from bridge.filing.settings import FIGURES
 from bridge.model.filing import Attachment, IssueDraft, IssueRef, JsonValue, RemoteLink
 from bridge.model.window import utc
 
@@ -35,6 +36,8 @@ SUMMARY_LIMIT = 255
 DESCRIPTION_LIMIT = 32_767
 GLOBAL_ID_LIMIT = 255
 TEMPLATE_SIGNAL = "bridge-tpl-"
+ENDPOINT_SIGNAL = "bridge-ep-"
+_ENDPOINTS = frozenset({"endpoint", "route", "path"})
 _SIGNALS = 3
 CUT = "\n\n(Cut here: the tracker takes no longer text. The whole report is attached.)"
 _CLOSED = frozenset({"solved", "closed"})
@@ -108,6 +111,7 @@ def plan(
         labels=tuple(dict.fromkeys((*settings.labels, *(signals := signals_of(case, analysis)), marker))),
         fields=_fields(settings, case, analysis, len(linked)),
         marker=marker,
+        figures=tuple(name for name, source in settings.fields.items() if source.value in FIGURES),
     )
     return FilingPlan(
         case_id=case.id,
@@ -148,9 +152,15 @@ def fingerprint_of(case: Case, analysis: Analysis | None, project: str) -> str:
 
 
 def signals_of(case: Case, analysis: Analysis | None) -> tuple[str, ...]:
-    """Return the labels of a case: its investigation, and its three strongest new log templates."""
+    """Return the labels of a case: its investigation, its strongest new log templates, and endpoints that failures share."""
     templates = [f"{item.service}\n{item.template}" for item in analysis.novelties] if analysis else []
-    return (f"bridge-inv-{case.investigation}", *(f"{TEMPLATE_SIGNAL}{digest(item)[:10]}" for item in templates[:_SIGNALS]))
+    shared = [condition for item in analysis.contrasts for condition in item.conditions] if analysis else []
+    endpoints = list(dict.fromkeys(item.value for item in shared if item.attribute.rpartition(".")[2].lower() in _ENDPOINTS))
+    return (
+        f"bridge-inv-{case.investigation}",
+        *(f"{TEMPLATE_SIGNAL}{digest(item)[:10]}" for item in templates[:_SIGNALS]),
+        *(f"{ENDPOINT_SIGNAL}{digest(item)[:10]}" for item in endpoints[:_SIGNALS]),
+    )
 
 
 def _facts(analysis: Analysis | None) -> tuple[str, ...]:

@@ -34,10 +34,27 @@ VALUES: Final = {
 }
 """What a tracker field can be filled with, and what it is."""
 
+FIGURES: Final = frozenset(
+    {
+        "affected_accounts",
+        "silent_accounts",
+        "population",
+        "affected_share",
+        "affected_revenue",
+        "silent_revenue",
+        "affected_seats",
+        "failures",
+        "first_seen",
+        "last_seen",
+        "ticket_count",
+    }
+)
+"""Values that an issue is kept up to date with; the others are written once."""
+
 LABEL = re.compile(r"\S{1,255}")
 DEFAULT_SETTLE_SECONDS = 120.0
 
-_FILING_KEYS = ("settle_seconds", "notes", "link_titles", "reopen_days", "statuses", "resolutions", "stuck_days")
+_FILING_KEYS = ("settle_seconds", "notes", "link_titles", "reopen_days", "statuses", "resolutions", "stuck_days", "minimum_score")
 DEFAULT_REOPEN_DAYS = 30.0
 DEFAULT_STUCK_DAYS: Final = {"S1": 1.0, "S2": 3.0, "S3": 14.0, "S4": 30.0}
 """How long nothing may move, by severity."""
@@ -114,6 +131,9 @@ def read_settings(tracker: Mapping[str, Any], filing: Mapping[str, Any], *, wher
         wrong(f"filing.link_titles must be subject or id, not {titles!r}")
     reopen = _days(filing.get("reopen_days", DEFAULT_REOPEN_DAYS), "filing.reopen_days", wrong)
     stuck = _days_of(filing.get("stuck_days", {}), wrong)
+    least = filing.get("minimum_score", 0)
+    if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 100:  # noqa: PLR2004 - percent
+        wrong(f"filing.minimum_score must be a number from 0 to 100, not {least!r}")
     statuses = _words(filing.get("statuses", {}), "filing.statuses", wrong)
     resolutions = _words(filing.get("resolutions", {}), "filing.resolutions", wrong)
     if problems:

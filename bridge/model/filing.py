@@ -36,6 +36,8 @@ class IssueDraft:
     """Further fields by the tracker's id."""
     marker: str = ""
     """Label that lets a lost create be found again: `bridge-<20 hex>`."""
+    figures: tuple[str, ...] = ()
+    """Those of `fields` that are brought up to date later; the others are engineering's once the issue is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,6 +127,10 @@ class SeedProject:
     """Those of the versions that are not released yet."""
     off_screen: tuple[str, ...] = ()
     """Fields that are not on the create and edit screens, although they exist: labels, customfield_10102, ..."""
+    edit_off_screen: tuple[str, ...] = ()
+    """Fields that can be set when an issue is made, and not changed later."""
+    off_link_types: tuple[str, ...] = ()
+    """Link types that this tracker does not have: Duplicate, ..."""
     denied: tuple[str, ...] = ()
     """Permissions the agent does not have: CREATE_ISSUES, LINK_ISSUES, CREATE_ATTACHMENTS, ADD_COMMENTS, EDIT_ISSUES, ..."""
     fields: tuple[SeedIssueField, ...] = (

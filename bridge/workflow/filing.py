@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,12 +12,12 @@ from bridge.errors import GateError, NotFoundError, Problem
 from bridge.filing.file import FilingResult, file_case
 from bridge.filing.issue import Choice
 from bridge.filing.ledger import Ledger
-from bridge.filing.plan import TEMPLATE_SIGNAL, FilingPlan, describe, digest, fingerprint_of
+from bridge.filing.plan import ENDPOINT_SIGNAL, TEMPLATE_SIGNAL, FilingPlan, describe, digest, fingerprint_of
 from bridge.filing.plan import plan as make_plan
 from bridge.filing.run import FilingEvent
 from bridge.filing.settings import read_settings
 from bridge.filing.status import status
-from bridge.model.filing import Check, IssueState
+from bridge.model.filing import Check, IssueRef, IssueState
 from bridge.reporting.facts import case_mask
 from bridge.workflow.events import Event, StepDone, StepStarted, Warned
 
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from bridge.workflow.context import Context
 
 _SHOWN_UNDONE = 5
+_LOOKED_AT = 20
+"""Candidates whose state is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class Candidate:
     issue: IssueState
     why: str
     exact: bool
-    """True: the same new log template. A person decides; nothing is filed beside it without a word."""
+    """True: open, with the same new log template or stack. A person decides; nothing is filed beside it without a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +82,9 @@ def plan_filing(context: Context, case_id: str, *, join: str = "", anew: bool = 
     candidates: tuple[Candidate, ...] = ()
     if state.issue is None:
         context.emit(StepStarted(source="tracker", what="preflight"))
-        issues = () if join else tracker.preflight(plan.draft, plan.attachments)
+        issues = tracker.preflight(plan.draft, plan.attachments, _named(tracker, case_id, join) if join else None)
         if not any(not check.ok for check in issues) and not join and not anew:
-            candidates = _candidates(tracker, plan)
+            candidates = _candidates(context, tracker, plan)
     return Planned(
         plan=plan,
         lines=(*describe(plan), _masked(context.cases.folder(case_id))),
@@ -94,26 +95,46 @@ def plan_filing(context: Context, case_id: str, *, join: str = "", anew: bool = 
     )
 
 
-def _candidates(tracker: IssueTracker, plan: FilingPlan) -> tuple[Candidate, ...]:
-    """Exact signals first: the same fingerprint, the same new log template, the same investigation, then the title's words."""
+def _named(tracker: IssueTracker, case_id: str, key: str) -> IssueRef:
+    found = tracker.get(key)
+    if found is None:
+        raise NotFoundError(f"no issue {key}, or it is not shown to this user", hint=f"file anew: bridge file {case_id} --anew")
+    return found
+
+
+def _candidates(context: Context, tracker: IssueTracker, plan: FilingPlan) -> tuple[Candidate, ...]:
+    """Exact signals first (fingerprint, log template, stack, endpoint), then the investigation, then texts as `bridge similar` ranks them."""
+    from bridge.workflow.similar import issues_like  # numpy and scipy: only where an issue is looked for
+
+    texts, ranked = issues_like(context, plan.case_id, (*plan.signals, plan.marker), _LOOKED_AT)
+    states = tracker.states([texts[item.id].ref.id for item in ranked])
     found: list[tuple[int, Candidate]] = []
-    templates = {label for label in plan.signals if label.startswith(TEMPLATE_SIGNAL)}
-    for issue in tracker.similar(plan.draft.project, (*plan.signals, plan.marker), _words_of(plan.draft.summary)):
-        labels = set(issue.labels)
-        if plan.marker in labels:
-            found.append((0, Candidate(issue=issue, why="the same fingerprint: it will be joined", exact=False)))
-        elif templates & labels:
-            found.append((1, Candidate(issue=issue, why="the same new log template", exact=issue.category != "done")))
-        elif labels & set(plan.signals):
-            found.append((2, Candidate(issue=issue, why="the same investigation", exact=False)))
-        else:
-            found.append((3, Candidate(issue=issue, why="words of the title", exact=False)))
+    for item in ranked:
+        text = texts[item.id]
+        state = states.get(text.ref.id)
+        if state is None:
+            continue  # deleted since, or hidden
+        why, rank = _reason(plan, set(text.labels), item.why)
+        exact = state.category != "done" and (rank == _TEMPLATE or "the same stack frames" in why)
+        found.append((rank, Candidate(issue=state, why=why, exact=exact)))
     return tuple(candidate for _, candidate in sorted(found, key=lambda item: item[0]))
 
 
-def _words_of(title: str) -> str:
-    """Return the title's longer words, which is what a tracker's text search is good at."""
-    return " ".join(re.findall(r"[A-Za-z]{5,}", title)[:6])
+_TEMPLATE = 1
+
+
+def _reason(plan: FilingPlan, labels: set[str], why: str) -> tuple[str, int]:
+    """Return why an issue may be the same, and its place: labels that both have are as exact as what its text shares."""
+    shared = labels & set(plan.signals)
+    if plan.marker in labels:
+        return "the same fingerprint: it will be joined", 0
+    if any(label.startswith(TEMPLATE_SIGNAL) for label in shared) or "the same log template" in why:
+        return f"the same new log template; {why}", _TEMPLATE
+    if any(label.startswith(ENDPOINT_SIGNAL) for label in shared):
+        return f"failures of the same endpoint; {why}", 2
+    if why.startswith("the same "):
+        return why, 2
+    return (f"the same investigation; {why}", 3) if shared else (why, 4)
 
 
 def file(context: Context, case_id: str, *, recreate: bool = False, join: str = "", anew: bool = False) -> FilingResult:

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from bridge.errors import InputError, NotFoundError, RetryLaterError
 from bridge.filing.plan import fingerprint_of, signals_of
+from bridge.reporting.facts import Alike
 from bridge.text.similarity.index import build
 from bridge.text.similarity.issue import Issue, issue, read
 from bridge.text.similarity.rank import Candidate, candidates
+from bridge.text.similarity.signals import signals
+from bridge.workflow import said
 from bridge.workflow.events import StepDone, StepStarted, Warned
 
 if TYPE_CHECKING:
@@ -24,9 +27,16 @@ if TYPE_CHECKING:
 KNOWN: Final = "known-issues.jsonl"
 """In the workspace: JSON lines {"id", "created", "title", "body"} of issues that the tracker's search does not give."""
 _ASKED = 200
+_NOT_SEARCHED: Final = "not the tracker"
+_KEPT = 5
+"""Candidates that the report tells of."""
+_SECTION: Final = re.compile(r"(?ms)^## Similar issues\n.*?(?=^## |\Z)")
+"""What an earlier look wrote into the report: it must not find itself."""
 _WORDS = 12
+_ROUTE = 4
+"""Words of endpoints that are asked for."""
 _LONGEST = 200_000
-_CASE: Final = re.compile(r"[A-Z][A-Z0-9]*-\d{4,}")
+CASE: Final = re.compile(r"[A-Z][A-Z0-9]*-\d{4,}")
 _WORD: Final = re.compile(r"[^\W\d_][^\W_]{3,}")
 
 
@@ -42,7 +52,7 @@ class Similar:
 
 def similar(context: Context, what: str, limit: int, *, known: str | None = None) -> Similar:
     """Rank tracker issues and known issues for a case or a text file; an unreachable tracker is told, not hidden."""
-    query, labels = _of_case(context, what) if _CASE.fullmatch(what) else (_of_file(Path(what)), ())
+    query, labels = _of_case(context, what) if CASE.fullmatch(what) else (_of_file(Path(what)), ())
     found: dict[str, Issue] = {}
     searched: list[str] = []
     path = Path(known) if known else context.workspace.root / KNOWN
@@ -58,6 +68,9 @@ def similar(context: Context, what: str, limit: int, *, known: str | None = None
     if not searched:
         raise InputError("there is nothing to search: no tracker and no known issues", hint=f"add a tracker to bridge.yaml, or {KNOWN}")
     ranked = candidates(build(list(found.values())), query, limit)
+    if labels and not any(place.startswith(_NOT_SEARCHED) for place in searched):
+        kept = tuple(Alike(id=item.id, title=item.title, verdict=item.verdict, why=item.why, score=item.score) for item in ranked[:_KEPT])
+        said.keep_alike(context.cases.folder(what), said.Looked(candidates=kept, searched="; ".join(searched)))
     return Similar(query=query, candidates=tuple(ranked), searched=tuple(searched))
 
 
@@ -73,7 +86,7 @@ def _of_case(context: Context, case_id: str) -> tuple[Issue, tuple[str, ...]]:
     folder = context.cases.folder(case_id) / "report"
     try:
         title = str(json.loads((folder / "filing.json").read_text(encoding="utf-8"))["title"])
-        body = (folder / "report.md").read_text(encoding="utf-8")
+        body = _SECTION.sub("", (folder / "report.md").read_text(encoding="utf-8"))
     except FileNotFoundError:
         title = case.tickets[0].subject if case.tickets else case.investigation
         body = "\n".join([ticket.subject for ticket in case.tickets] + ([item.template for item in analysis.novelties] if analysis else []))
@@ -98,17 +111,29 @@ def _of_file(path: Path) -> Issue:
 
 
 def _from_tracker(context: Context, query: Issue, labels: Sequence[str], found: dict[str, Issue]) -> str:
-    context.emit(StepStarted(source="tracker", what="searching"))
     project = str(context.workspace.tracker_config().values.get("project", ""))
     try:
-        issues = context.connections.tracker().texts(project, labels, _words(query), limit=_ASKED)
+        issues = _asked(context, query, labels)
     except RetryLaterError as error:
         context.emit(Warned(message=f"the tracker was not searched: {error.message}"))
-        return f"not the tracker: {error.message}"
+        return f"{_NOT_SEARCHED}: {error.message}"
     found |= {item.ref.key: _issue(item) for item in issues}
     context.emit(StepDone(source="tracker", what="searched", detail=f"{len(issues)} issues", seconds=0.0))
     more = f", the newest {_ASKED} only" if len(issues) == _ASKED else ""
     return f"{len(issues):,} issue(s) of {project} that share a label or a word{more}"
+
+
+def issues_like(context: Context, case_id: str, labels: Sequence[str], limit: int) -> tuple[dict[str, IssueText], list[Candidate]]:
+    """Return tracker issues by key, and the ranking of those that are like a case; raises what the tracker raises."""
+    query, _ = _of_case(context, case_id)
+    issues = {item.ref.key: item for item in _asked(context, query, labels)}
+    return issues, candidates(build([_issue(item) for item in issues.values()]), query, limit)
+
+
+def _asked(context: Context, query: Issue, labels: Sequence[str]) -> Sequence[IssueText]:
+    context.emit(StepStarted(source="tracker", what="searching"))
+    project = str(context.workspace.tracker_config().values.get("project", ""))
+    return context.connections.tracker().texts(project, labels, _words(query), limit=_ASKED)
 
 
 def _issue(item: IssueText) -> Issue:
@@ -117,6 +142,7 @@ def _issue(item: IssueText) -> Issue:
 
 
 def _words(query: Issue) -> list[str]:
-    """Return the words to ask for: the title's first, then the body's most frequent."""
+    """Return the words to ask for: those of failing endpoints, the title's, then the body's most frequent."""
     often = Counter(_WORD.findall(query.body))
-    return list(dict.fromkeys([*_WORD.findall(query.title), *(word for word, _ in often.most_common(_WORDS))]))[:_WORDS]
+    routes = [word for kind, shown in signals(query.body).items() if kind.startswith("endpoint:") for word in _WORD.findall(shown)]
+    return list(dict.fromkeys([*routes[:_ROUTE], *_WORD.findall(query.title), *(word for word, _ in often.most_common(_WORDS))]))[:_WORDS]

@@ -95,7 +95,9 @@ def adapted(plan: FilingPlan, api: int) -> FilingPlan:
     draft = plan.draft
     text = json.dumps(document(HOSTILE)) if api == 3 else HOSTILE
     fields = {**draft.fields, "customfield_10101": 38, "customfield_10104": "2026-03-10T10:05:00+00:00"}
-    return dataclasses.replace(plan, draft=dataclasses.replace(draft, description=text, fields=fields), facts=(HOSTILE,))
+    return dataclasses.replace(
+        plan, draft=dataclasses.replace(draft, description=text, fields=fields, figures=("customfield_10101",)), facts=(HOSTILE,)
+    )
 
 
 def live(sandbox: RunningSandbox, folder: Path, api: int) -> tuple[list[Sent], list[Sent]]:
@@ -118,7 +120,7 @@ def live(sandbox: RunningSandbox, folder: Path, api: int) -> tuple[list[Sent], l
         tracker.check()
         desk.check()
         tracker.fields()
-        tracker.similar("REP", ["from-support", "bridge-inv-x"], 'exports "are" empty')
+        tracker.texts("REP", ["from-support", "bridge-inv-x"], ["exports", "are", "empty"])
         plan = adapted(plan_of("BR-1", folder, tickets=2), api)
         with closing(Ledger(folder / f"one-{api}.sqlite", clock)) as one, closing(Ledger(folder / f"two-{api}.sqlite", clock)) as two:
             sandbox.set_lag(3600)

@@ -116,7 +116,7 @@ def play_on(folder: Path, schedule: dict[int, str]) -> World:
     world = World(folder=folder, schedule=schedule)
     plan = small_plan(folder, files=0)
     more = dataclasses.replace(small_plan(folder, tickets=2, files=0), facts=("2 accounts are affected.",))
-    more = dataclasses.replace(more, draft=dataclasses.replace(more.draft, fields={"customfield_10101": 2}))
+    more = dataclasses.replace(more, draft=dataclasses.replace(more.draft, fields={"customfield_10101": 2}, figures=("customfield_10101",)))
 
     def again(command: Callable[[], FilingResult | Followed]) -> None:
         for _ in range(9):

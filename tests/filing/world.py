@@ -317,7 +317,7 @@ class FakeTracker:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def preflight(self, draft: IssueDraft, attachments: Sequence[Attachment]) -> Sequence[Check]:
+    def preflight(self, draft: IssueDraft, attachments: Sequence[Attachment], issue: IssueRef | None = None) -> Sequence[Check]:
         self._world.read()
         return []
 
@@ -385,10 +385,6 @@ class FakeTracker:
     def marked(self, project: str, marker: str) -> Sequence[IssueRef]:
         self._world.read()
         return [issue.ref for issue in self._world.issues if marker in issue.labels and self._shown(issue)]
-
-    def similar(self, project: str, labels: Sequence[str], words: str, *, limit: int = 10) -> Sequence[IssueState]:
-        self._world.read()
-        return [state_of(issue) for issue in reversed(self._world.issues) if set(labels) & set(issue.labels) and self._shown(issue)]
 
     def texts(self, project: str, labels: Sequence[str], words: Sequence[str], *, limit: int = 100) -> Sequence[IssueText]:
         raise NotImplementedError

@@ -15,7 +15,7 @@ from bridge.adapters.option_keys import OptionReader
 from bridge.adapters.retry import Caller
 from bridge.adapters.trackers import jira_life as life
 from bridge.adapters.trackers import jira_preflight as checks
-from bridge.adapters.trackers.jira_client import JiraClient, JiraSettings
+from bridge.adapters.trackers.jira_client import NO_LINK, JiraClient, JiraSettings
 from bridge.adapters.trackers.jira_fields import FieldMeta, shaped
 from bridge.adapters.trackers.jira_text import parsed
 from bridge.adapters.transport import checked_url
@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from bridge.plugins import AdapterOptions
     from bridge.ports import Leaving
 
-KEYS = ("url", "user", "token", "project", "issue_type", "labels", "fields", "timeout", "patience", "api")
+KEYS = ("url", "user", "token", "project", "issue_type", "labels", "fields", "timeout", "patience", "api", "duplicate_link")
+_RIGHTS = {
+    "BROWSE_PROJECTS": "see issues",
+    "CREATE_ISSUES": "create issues",
+    "EDIT_ISSUES": "keep figures up to date",
+    "LINK_ISSUES": "link tickets to issues",
+    "ADD_COMMENTS": "comment",
+}
+_FILES = {"CREATE_ATTACHMENTS": "attach files"}
+_LATER = {"TRANSITION_ISSUES": "close duplicates"}
 GAPS = 60
 """How many missing keys in a row are walked over: burnt by refused creates, hidden, moved or deleted."""
 WALK = 1000
@@ -52,6 +61,7 @@ def open_tracker(options: AdapterOptions) -> Jira:
         timeout=reader.number("timeout", default=30, least=1, most=600),
         where=options.where,
         api=_api(reader, options.values.get("api", 2)),
+        duplicate_link=reader.text("duplicate_link", default=""),
     )
     patience = reader.number("patience", default=60, least=0, most=3600)
     reader.finish()
@@ -85,10 +95,14 @@ class Jira:
 
     # Reading
 
-    def preflight(self, draft: IssueDraft, attachments: Sequence[Attachment]) -> Sequence[Check]:
-        """Return what would make Jira refuse this draft; `ok=False` ones name the lines of bridge.yaml that mend it."""
-        found = [*checks.draft_checks(draft, adf=self.markup == "adf"), *self._permissions(draft.project, bool(attachments))]
+    def preflight(self, draft: IssueDraft, attachments: Sequence[Attachment], issue: IssueRef | None = None) -> Sequence[Check]:
+        """Return what would make Jira refuse this draft, or this issue its figures; `ok=False` ones name what mends it."""
+        found = [] if issue else checks.draft_checks(draft, adf=self.markup == "adf")
+        found += self._permissions(draft.project if issue is None else issue.key.rpartition("-")[0], _rights(draft, attachments, issue))
         found += self._attachment_checks(attachments)
+        found += self._link_type_checks()
+        if issue is not None:
+            return [*found, *self._edit_checks(draft, issue.id, {})]
         try:
             types = self._issue_types(draft.project)
         except NotFoundError:
@@ -99,6 +113,10 @@ class Jira:
         if self._type_id:
             self._fields = self._field_metas(draft.project, self._type_id)
             found += checks.field_checks(self._fields, draft)
+            # The edit screen is told of issues only: the newest of this type stands for the one to come.
+            newest = self._search(f"project = {_quoted(draft.project)} AND issuetype = {self._type_id} ORDER BY created DESC", "key", 1)
+            names = {name: meta.name for name, meta in self._fields.items()}
+            found += self._edit_checks(draft, str(newest[0]["id"]), names) if newest else []
         return found
 
     def newest_key(self, project: str) -> str | None:
@@ -129,16 +147,6 @@ class Jira:
         """Return all issues that search knows to carry the marker, oldest first."""
         rows = [row for row in self._search(f"labels = {_quoted(marker)} ORDER BY key ASC", "labels", 50) if _has(row, marker)]
         return [self._client.ref(row) for row in sorted(rows, key=lambda row: int(row["id"]))]
-
-    def similar(self, project: str, labels: Sequence[str], words: str, *, limit: int = 10) -> Sequence[IssueState]:
-        """Return issues with one of the labels, or these words in the summary, newest first."""
-        parts = [f"labels in ({', '.join(map(_quoted, labels))})"] if labels else []
-        if words.strip():
-            parts.append(f"summary ~ {_quoted(words)}")
-        if not parts:
-            return ()
-        jql = f"project = {_quoted(project)} AND ({' OR '.join(parts)}) ORDER BY key DESC"
-        return [life.state(self._client, row) for row in self._search(jql, ",".join(life.FIELDS), limit)]
 
     def texts(self, project: str, labels: Sequence[str], words: Sequence[str], *, limit: int = 100) -> Sequence[IssueText]:
         """Return issues with one of the labels or one of the words, newest first; of a word only letters and digits are asked for."""
@@ -268,24 +276,12 @@ class Jira:
         if all(item.ok for item in found):
             tried("project", lambda: str(self._get(f"project/{self._settings.project}", {}).get("name") or self._settings.project))
         if all(item.ok for item in found):
-            found += self._permissions(self._settings.project, attachments=True)
-            found += self._later()
+            found += self._permissions(self._settings.project, {**_RIGHTS, **_LATER, **_FILES})
+            found += self._link_type_checks()
             found.append(checks.type_check(self._issue_types(self._settings.project), self._settings.issue_type)[0])
         return found
 
     # Details
-
-    def _later(self) -> list[Check]:
-        """Return what is missing for following and closing duplicates; nothing when all is there."""
-        wanted = {"EDIT_ISSUES": "keep figures up to date", "ADD_COMMENTS": "comment", "TRANSITION_ISSUES": "close duplicates"}
-        project = self._settings.project
-        answer = self._get("mypermissions", {"projectKey": project, "permissions": ",".join(wanted)})
-        missing = [check for check in checks.permission_checks(answer.get("permissions") or {}, wanted, project) if not check.ok]
-        types = self._get("issueLinkType", {}).get("issueLinkTypes") or []
-        if not any(life.DUPLICATE in str(item.get("name", "")).lower() for item in types):
-            hint = "ask an administrator for a link type Duplicate: two issues about one thing are linked by it"
-            missing.append(Check(connection="tracker", what="link types", ok=False, detail="no link type Duplicate", hint=hint))
-        return missing
 
     def _know_fields(self) -> None:
         """Read the create screen, whose kinds of fields an update needs too."""
@@ -297,10 +293,21 @@ class Jira:
         info = self._get("serverInfo", {})
         return f"Jira {info.get('deploymentType') or 'Server'} {info.get('version', '')}".strip()
 
-    def _permissions(self, project: str, attachments: bool) -> list[Check]:  # noqa: FBT001 - one private caller each way
-        wanted = {"BROWSE_PROJECTS": "see issues", "CREATE_ISSUES": "create issues", "LINK_ISSUES": "link tickets to issues"}
-        if attachments:
-            wanted["CREATE_ATTACHMENTS"] = "attach files"
+    def _link_type_checks(self) -> list[Check]:
+        wanted = self._settings.duplicate_link
+        if wanted == NO_LINK:
+            return []
+        try:
+            rows = self._get("issueLinkType", {}).get("issueLinkTypes") or []
+        except NotFoundError:
+            rows = []  # linking of issues is switched off
+        return checks.link_type_checks([str(row.get("name")) for row in rows], wanted)
+
+    def _edit_checks(self, draft: IssueDraft, issue_id: str, names: Mapping[str, str]) -> list[Check]:
+        screen = set(self._get(f"issue/{issue_id}/editmeta", {}).get("fields") or {})
+        return checks.edit_checks(screen, names, draft)
+
+    def _permissions(self, project: str, wanted: Mapping[str, str]) -> list[Check]:
         try:
             answer = self._get("mypermissions", {"projectKey": project, "permissions": ",".join(wanted)})
         except NotFoundError:
@@ -371,6 +378,12 @@ class Jira:
 
     def _get(self, path: str, arguments: Mapping[str, Any]) -> Any:
         return self._client.get(path, arguments)
+
+
+def _rights(draft: IssueDraft, attachments: Sequence[Attachment], issue: IssueRef | None) -> dict[str, str]:
+    """Return the rights that writing this needs."""
+    needless = {"CREATE_ISSUES"} if issue else set() if draft.figures else {"EDIT_ISSUES"}
+    return {name: words for name, words in {**_RIGHTS, **(_FILES if attachments else {})}.items() if name not in needless}
 
 
 def _quoted(text: str) -> str:

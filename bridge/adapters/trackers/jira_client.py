@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from bridge.ports import Leaving
 
+NO_LINK = "none"
 T = TypeVar("T")
 Json = dict[str, Any]
 
@@ -41,6 +42,8 @@ class JiraSettings:
     issue_type: str
     timeout: float
     where: str
+    duplicate_link: str = ""
+    """Name of the link type for duplicates; empty: the one that is called so; `NO_LINK`: they are closed without a link."""
     api: str = "2"
     """2: wiki markup, Cloud and Data Center; 3: Atlassian Document Format, Cloud only."""
 

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from bridge.adapters.trackers.jira_client import NO_LINK
 from bridge.adapters.trackers.jira_text import document, plain
 from bridge.errors import ChangedMeanwhileError, NotFoundError, RefusedError
 from bridge.model.filing import Category, FixVersion, IssueRef, IssueState, IssueText
@@ -93,7 +94,7 @@ def state(client: JiraClient, row: Mapping[str, Any]) -> IssueState:
             (
                 str(link["outwardIssue"]["id"])
                 for link in fields.get("issuelinks") or ()
-                if "outwardIssue" in link and DUPLICATE in str((link.get("type") or {}).get("name", "")).lower()
+                if "outwardIssue" in link and _is_duplicate(str((link.get("type") or {}).get("name", "")), client.settings.duplicate_link)
             ),
             None,
         ),
@@ -143,15 +144,23 @@ def add_labels(client: JiraClient, issue: IssueRef, labels: Sequence[str]) -> No
 
 def link_duplicate(client: JiraClient, issue: IssueRef, of: IssueRef) -> None:
     """Link as a duplicate, without a comment: a null one is refused."""
+    wanted = client.settings.duplicate_link
     row = read(client, [issue.id], FIELDS).get(issue.id)
-    if row is not None and state(client, row).duplicate_of == of.id:
+    if wanted == NO_LINK or (row is not None and state(client, row).duplicate_of == of.id):
         return
     types = client.get("issueLinkType", {}).get("issueLinkTypes") or []
-    name = next((str(item["name"]) for item in types if DUPLICATE in str(item.get("name", "")).lower()), None)
+    name = next((str(item["name"]) for item in types if _is_duplicate(str(item.get("name", "")), wanted)), None)
     if name is None:
-        raise RefusedError("this Jira has no link type Duplicate", hint="ask an administrator for it, or link the two issues by hand")
+        known = ", ".join(str(item.get("name")) for item in types) or "none"
+        raise RefusedError(
+            f"this Jira has no link type {wanted or 'Duplicate'}; there are: {known}", hint="tracker: {duplicate_link: NAME}"
+        )
     body = {"type": {"name": name}, "inwardIssue": {"id": issue.id}, "outwardIssue": {"id": of.id}}
     client.request("POST", "issueLink", "repeatable", body=body)  # Jira keeps one link of a kind between two issues
+
+
+def _is_duplicate(name: str, wanted: str) -> bool:
+    return name.casefold() == wanted.casefold() if wanted else DUPLICATE in name.lower()
 
 
 def move_to(client: JiraClient, issue: IssueRef, category: Category, resolution: str) -> None:

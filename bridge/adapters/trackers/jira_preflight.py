@@ -10,18 +10,21 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bridge.adapters.trackers.jira_client import NO_LINK
 from bridge.adapters.trackers.jira_fields import FieldMeta, chosen
 from bridge.adapters.trackers.jira_text import parsed, problems
 from bridge.model.filing import Attachment, Check, IssueDraft
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 SUMMARY_LIMIT = 255
 TEXT_LIMIT = 32_767
 LABEL_LIMIT = 255
 FILES_LIMIT = 2_000
 _SET_BY_US = frozenset({"project", "issuetype", "summary", "description", "labels"})
+DUPLICATE = "duplicate"
 _SET_BY_JIRA = frozenset({"reporter"})
 
 
@@ -78,6 +81,41 @@ def permission_checks(permissions: Mapping[str, Any], wanted: Mapping[str, str],
             found.append(
                 _check(f"permission to {words}", f"{key} is not granted in {project}", f"ask an administrator of {project} for it")
             )
+    return found
+
+
+def link_type_checks(names: Sequence[str], wanted: str) -> list[Check]:
+    """Check that there is a type of link for duplicates: the one that is named, or one that is called so."""
+    if any(name.casefold() == wanted.casefold() if wanted else DUPLICATE in name.lower() for name in names):
+        return []
+    there = f"there are: {', '.join(names)}" if names else "this Jira links no issues at all"
+    hint = f"tracker: {{duplicate_link: {names[0] if names else NO_LINK}}}"
+    detail = f"no link type {wanted or 'Duplicate'}, for two issues about one thing; {there}"
+    return [_check("link types", detail, f"{hint}   ({NO_LINK}: they are closed without a link)" if names else hint)]
+
+
+def edit_checks(screen: AbstractSet[str], names: Mapping[str, str], draft: IssueDraft) -> list[Check]:
+    """Check what is written on an issue after it was made: its figures, and labels when it is joined.
+
+    `names` are those on the create screen, by id: what is missing there is told already. Empty: the issue is there.
+    """
+    found = [
+        _check(
+            f"field {name}",
+            f"'{names.get(name, name)}' is not on the edit screen: it could be set once and never brought up to date",
+            f"have it put on the edit screen of this issue type, or leave it out: tracker: {{fields: without {name}}}",
+        )
+        for name in draft.figures
+        if name in draft.fields and name not in screen and (name in names or not names)
+    ]
+    if draft.labels and "labels" not in screen and ("labels" in names or not names):
+        found.append(
+            _check(
+                "labels",
+                "the field Labels is not on the edit screen: an issue that is joined could not be marked",
+                "ask an administrator to add Labels to the edit screen of this issue type",
+            )
+        )
     return found
 
 

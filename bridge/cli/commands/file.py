@@ -64,6 +64,8 @@ def work(args: argparse.Namespace, context: Context, case_id: str) -> Outcome:
     exact = [candidate for candidate in planned.candidates if candidate.exact]
     if exact:
         raise _choice(planned, exact)
+    for line in _candidates(planned) if args.yes else []:
+        output.narrate(output.safe(line))
     if not args.yes and not planned.already and not _confirmed(args, planned):
         return Outcome(code=ExitCode.NO, document={"case": case_id, "written": False}, lines=("  nothing was written",))
     result = file(context, case_id, recreate=args.recreate, join=args.join, anew=args.anew)

@@ -70,6 +70,11 @@ def screen(project: SeedProject) -> dict[str, Field]:
     return {field.id: field for field in (*_SYSTEM, *custom) if field.id not in project.off_screen}
 
 
+def edit_screen(project: SeedProject) -> dict[str, Field]:
+    """Return the fields that can be changed once the issue is there."""
+    return {name: field for name, field in screen(project).items() if name not in project.edit_off_screen}
+
+
 def every_field(project: SeedProject) -> tuple[Field, ...]:
     """Return all fields that exist, on the screen or not."""
     return (*_SYSTEM, *(Field(id=field.id, name=field.name, kind=field.kind, options=field.options) for field in project.fields))

@@ -53,7 +53,8 @@ def create_issue(call: Call) -> Response:
         known = ", ".join(f"{kind.name} ({kind.id})" for kind in project.issue_types)
         raise refuse(400, errors={"issuetype": f"Specify a valid issue type. Known: {known}"})
     properties = _properties(body.get("properties"))
-    values, errors = _store(call, {name: value for name, value in given.items() if name not in {"project", "issuetype"}})
+    on_screen = fields.screen(project)
+    values, errors = _store(call, {name: value for name, value in given.items() if name not in {"project", "issuetype"}}, on_screen)
     screen = fields.screen(project)
     for name in ("summary", *kind.required):
         if values.get(name) is None and name not in errors and name in screen:
@@ -90,9 +91,8 @@ def _properties(given: Any) -> dict[str, Any]:
     return {item["key"]: item["value"] for item in given}
 
 
-def _store(call: Call, given: Json) -> tuple[Json, dict[str, str]]:
+def _store(call: Call, given: Json, screen: dict[str, fields.Field]) -> tuple[Json, dict[str, str]]:
     """Return stored values and Jira's complaints by field id."""
-    screen = fields.screen(call.state.project)
     values: Json = {}
     errors: dict[str, str] = {}
     for name, value in given.items():
@@ -131,7 +131,7 @@ def update_issue(call: Call) -> Response:
 def apply(call: Call, issue: records.Issue, given: Json, changes: Json) -> None:
     """Change an issue's fields and save it, or refuse with every fault; comments in `update` are added."""
     comments = changes.pop("comment", [])
-    values, errors = _store(call, given)
+    values, errors = _store(call, given, fields.edit_screen(call.state.project))
     for name, operations in changes.items():
         try:
             values[name] = _operate(call, issue, name, operations)
@@ -152,7 +152,7 @@ def apply(call: Call, issue: records.Issue, given: Json, changes: Json) -> None:
 
 
 def _operate(call: Call, issue: records.Issue, name: str, operations: Any) -> Any:
-    field = fields.screen(call.state.project).get(name)
+    field = fields.edit_screen(call.state.project).get(name)
     if field is None:
         raise fields.FieldError(f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown.")
     if not isinstance(operations, list) or not all(isinstance(item, dict) and len(item) == 1 for item in operations):

@@ -128,7 +128,15 @@ def delete_by_global_id(call: Call) -> Response:
 
 def link_types(call: Call) -> Response:
     """GET issueLinkType."""
-    return answer({"issueLinkTypes": [records.link_type_json(call, id_) for id_ in records.LINK_TYPES]})
+    return answer(
+        {
+            "issueLinkTypes": [
+                records.link_type_json(call, id_)
+                for id_, (name, *_) in records.LINK_TYPES.items()
+                if name not in call.state.project.off_link_types
+            ]
+        }
+    )
 
 
 def _end(call: Call, body: Json, side: str) -> records.Issue:

@@ -294,7 +294,7 @@ def edit_meta(call: Call) -> Response:
     issue = records.load(call, call.args["issue"])
     kind = next(kind for kind in call.state.project.issue_types if kind.id == issue.document["type"])
     shown: dict[str, Json] = {}
-    for field in fields.screen(call.state.project).values():
+    for field in fields.edit_screen(call.state.project).values():
         entry = _meta(
             call, {"id": field.id, "name": field.name, "schema": _schema(field)}, required=field.id in {"summary", *kind.required}
         )
