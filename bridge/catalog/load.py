@@ -94,6 +94,7 @@ class _Loader:
             hint = f"rename the folder to {data['id']}, or write id: {self.folder.resolve().name}"
             self.problem(("id",), f"id '{data['id']}' is not the folder's name", hint)
         parameters = self.parameters()
+        parameters = self.values(parameters)
         evidence = tuple(self.evidence(name, parameters) for name in data["evidence"])
         evidence = self.around(evidence)
         self.joined(evidence)
@@ -164,6 +165,7 @@ class _Loader:
             "minimum": {"integer", "decimal", "list"},
             "maximum": {"integer", "decimal", "list"},
             "items": {"list"},
+            "values": {"string", "account", "list"},
         }
         for key, types in takes.items():
             if key in self.document.value["parameters"][parameter.name] and parameter.type not in types:
@@ -175,6 +177,19 @@ class _Loader:
                 re.compile(parameter.pattern)
             except re.error as error:
                 self.problem((*path, "pattern"), f"'{parameter.pattern}' is not a regular expression: {error}")
+
+    def values(self, parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+        """Return the parameters with the queries behind their values; a query that reads its own parameter does not make it used."""
+        found = dict(parameters)
+        for name, parameter in parameters.items():
+            file = self.document.value["parameters"][name].get("values")
+            if file is not None:
+                used = set(self.used)
+                place, text = self.text(("parameters", name, "values"), file, parameters)
+                self.used = used | (self.used - {name})
+                query = SqlEvidence(name=f"values of {name}", kind="table", database=self.database, sql=text, file=place)
+                found[name] = replace(parameter, values=query)
+        return found
 
     def defaults(self, declared: Mapping[str, Parameter]) -> None:
         """Read every default as a run would; a window may refer to another one."""

@@ -21,6 +21,7 @@ import duckdb
 import pyarrow as pa
 
 from bridge import resources
+from bridge.catalog import permitted
 from bridge.catalog.queries import JOINS, bound
 from bridge.catalog.standard_views import VIEWS, ColumnType, missing_columns
 from bridge.config import validate, yaml_marks
@@ -149,9 +150,10 @@ def _run(investigation: Investigation, document: Document, engine: Engine) -> tu
     now = moment(test["now"]) if "now" in test else NOW
     given = _texts(test.get("parameters", {}))
     if "refused" in test["expect"]:
-        return _refused(investigation, document, given, now)
+        return _refused(investigation, document, given, now, engine)
     values = resolve(investigation.parameters, given, now=now)
     tables = _tables(document, investigation)
+    _check_values(investigation, tables, values, engine)
     expected = test["expect"].get("evidence", {})
     queries = {item.name: item for item in investigation.evidence if isinstance(item, SqlEvidence)}
     problems = [
@@ -184,9 +186,8 @@ def _texts(given: Mapping[str, Any]) -> dict[str, str | Sequence[str]]:
 def _tables(document: Document, investigation: Investigation) -> dict[str, pa.Table]:
     """Return the given rows as tables, standard views that are read and not given as empty ones; all bad values at once."""
     problems: list[Problem] = []
-    texts = " ".join(
-        text for item in investigation.evidence if isinstance(item, SqlEvidence) for text in (item.sql, *(n.sql for n in item.natives))
-    )
+    asked = [*(item for item in investigation.evidence if isinstance(item, SqlEvidence)), *permitted.queries(investigation)]
+    texts = " ".join(text for item in asked for text in (item.sql, *(native.sql for native in item.natives)))
     read = set(re.findall(r"\w+", texts.lower()))
     given: dict[str, Any] = document.value["views"]
     tables: dict[str, pa.Table] = {}
@@ -246,7 +247,7 @@ def evidence_of(
 ) -> dict[str, pa.Table]:
     """Return the rows of every piece of sql evidence over the given views; joined evidence runs in DuckDB, as in a case."""
     queries = [item for item in investigation.evidence if isinstance(item, SqlEvidence)]
-    views = {name: f'SELECT * FROM "{GIVEN}{name}"' for name in tables}  # noqa: S608 - checked names, and the guard reads the text
+    views = _views(tables)
     results: dict[str, pa.Table] = {}
     with engine.open({f"{GIVEN}{name}": table for name, table in tables.items()}) as run:
         for item in queries:
@@ -257,6 +258,10 @@ def evidence_of(
             with DUCKDB.open({name: results[name] for name in item.joins}) as run:
                 results[item.name] = _query(run, JOINS, item, investigation, values, {})
     return {item.name: results[item.name] for item in queries}
+
+
+def _views(tables: Mapping[str, pa.Table]) -> dict[str, str]:
+    return {name: f'SELECT * FROM "{GIVEN}{name}"' for name in tables}  # noqa: S608 - checked names, and the guard reads the text
 
 
 def _query(
@@ -280,14 +285,21 @@ def _query(
     return table
 
 
+def _check_values(investigation: Investigation, tables: Mapping[str, pa.Table], values: Mapping[str, Value], engine: Engine) -> None:
+    if permitted.queries(investigation):
+        with engine.open({f"{GIVEN}{name}": table for name, table in tables.items()}) as run:
+            permitted.check(investigation, values, lambda item: _query(run, engine.dialect, item, investigation, values, _views(tables)))
+
+
 def _refused(
-    investigation: Investigation, document: Document, given: Mapping[str, str | Sequence[str]], now: datetime
+    investigation: Investigation, document: Document, given: Mapping[str, str | Sequence[str]], now: datetime, engine: Engine
 ) -> tuple[Problem, ...]:
     """The parameters must be refused with the expected words."""
     where = document.where(("expect", "refused"))
     words: str = document.value["expect"]["refused"]
     try:
-        resolve(investigation.parameters, given, now=now)
+        values = resolve(investigation.parameters, given, now=now)
+        _check_values(investigation, _tables(document, investigation), values, engine)
     except InputError as error:
         said = [error.message, *(problem.message for problem in error.problems)]
         if any(words in message for message in said):

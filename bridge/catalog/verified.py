@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from bridge.catalog import permitted
 from bridge.catalog.queries import JOINS, text_for
 from bridge.catalog.testing import DUCKDB, run_tests
 from bridge.errors import InputError, Problem, RefusedError
@@ -90,22 +91,26 @@ def standing(item: SqlEvidence, dialect: str, verified: Collection[str]) -> Stan
     return "native" if text_for(item, dialect)[2] == dialect and not item.joins else "unverified"
 
 
-def require(investigation: Investigation, wanted: Mapping[str, str]) -> None:
-    """Raise RefusedError when a query is unverified in the dialect of its database; `wanted` is the dialect by evidence name."""
+def doubts(investigation: Investigation, wanted: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Return a problem for each query that is unverified in the dialect of its database; `wanted` is the dialect by the query's name."""
     queries = [item for item in investigation.evidence if isinstance(item, SqlEvidence) and item.view is None]
+    queries += permitted.queries(investigation)
     asked = [(item, JOINS if item.joins else wanted[item.name]) for item in queries if item.joins or item.name in wanted]
     if all(text_for(item, dialect)[2] == dialect for item, dialect in asked):
-        return
+        return ()
     known = dialects(investigation)
-    problems = tuple(
+    return tuple(
         Problem(message=f"evidence '{item.name}' was never tested on {dialect}", where=item.file, hint="docs/dialects.md")
         for item, dialect in asked
         if standing(item, dialect, known) == "unverified"
     )
-    if problems:
-        raise RefusedError(
-            f"investigation '{investigation.id}' is not verified for this database",
-            where=investigation.folder,
-            hint=f"look at its figures with care: --unverified; or run its tests there: bridge investigations test {investigation.id} --record",
-            problems=problems,
-        )
+
+
+def refusal(investigation: Investigation, problems: tuple[Problem, ...]) -> RefusedError:
+    """Return the error for queries that are unverified, with the two ways out."""
+    return RefusedError(
+        f"investigation '{investigation.id}' is not verified for this database",
+        where=investigation.folder,
+        hint=f"look at its figures with care: --unverified; or run its tests there: bridge investigations test {investigation.id} --record",
+        problems=problems,
+    )

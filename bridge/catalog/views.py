@@ -102,7 +102,11 @@ def require(names: Iterable[str], views: Mapping[str, str], folder: Path) -> Non
 
 def needed(investigation: Investigation) -> tuple[str, ...]:
     """Return the standard views that an investigation reads: whole, or in the FROM and JOIN of its queries."""
-    found = [name for item in investigation.evidence if isinstance(item, SqlEvidence) for name in read_by(item)]
+    asked = [
+        *(item for item in investigation.evidence if isinstance(item, SqlEvidence)),
+        *(p.values for p in investigation.parameters if p.values),
+    ]
+    found = [name for item in asked for name in read_by(item)]
     return tuple(dict.fromkeys(found))
 
 

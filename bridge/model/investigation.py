@@ -26,6 +26,8 @@ class Parameter:
     choices: tuple[str, ...] = ()
     items: ParameterType | None = None
     """list: the type of its items."""
+    values: SqlEvidence | None = None
+    """The query whose first column holds what may be given; None: anything that fits the type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bridge import __version__
 from bridge.analysis.analyse import affected_accounts, analyse
 from bridge.analysis.inputs import AnalysisInputs
-from bridge.catalog import verified
+from bridge.catalog import permitted, verified
 from bridge.catalog.views import needed, require
 from bridge.errors import InputError, NotFoundError, Problem
 from bridge.model.case import Case
@@ -22,6 +22,7 @@ from bridge.model.window import Window
 from bridge.sql.parameters import Value, resolve
 from bridge.workflow.collect import Collected, collect, plain
 from bridge.workflow.events import StepDone, StepStarted, Warned
+from bridge.workflow.permitted_values import values_of
 
 if TYPE_CHECKING:
     from bridge.workflow.context import Context
@@ -60,8 +61,9 @@ def investigate(
     """
     investigation = context.catalog.get(investigation_id)
     require(needed(investigation), context.views, context.workspace.views.folder)
-    if not unverified:
-        verified.require(investigation, _dialects(context, investigation))
+    doubts = verified.doubts(investigation, _dialects(context, investigation))
+    if doubts and not unverified:
+        raise verified.refusal(investigation, doubts)
     requested = tuple(dict.fromkeys(tickets))
     open_case = None if new else _open_case(context, requested, investigation, given)
     case = open_case or _new_case(context, requested, investigation, given)
@@ -69,7 +71,11 @@ def investigate(
     values = resolve(investigation.parameters, case.given, now=case.as_of)
     collected = collect(context, case, investigation, values, refresh=refresh)
     case, analysis = _findings(context, case, investigation, collected, include_found=include_found)
-    case = replace(case, state="investigated" if case.state == "open" else case.state, problems=collected.problems)
+    case = replace(
+        case,
+        state="investigated" if case.state == "open" else case.state,
+        problems=(*collected.problems, *(f"{doubt.message}: its figures are of a translated text" for doubt in doubts)),
+    )
     context.cases.save_analysis(case.id, analysis)
     context.cases.save(case)
     return Investigated(case=case, analysis=analysis, collected=collected, continued=open_case is not None)
@@ -89,7 +95,7 @@ def _dialects(context: Context, investigation: Investigation) -> dict[str, str]:
     """Return the dialect of each query's database, by the evidence's name."""
     return {
         item.name: context.connections.database(item.database).dialect
-        for item in investigation.evidence
+        for item in (*investigation.evidence, *permitted.queries(investigation))
         if isinstance(item, SqlEvidence) and not item.joins and item.view is None
     }
 
@@ -106,6 +112,7 @@ def _open_case(context: Context, requested: tuple[str, ...], investigation: Inve
 def _new_case(context: Context, requested: tuple[str, ...], investigation: Investigation, given: Mapping[str, str]) -> Case:
     now = context.now
     parameters = resolve(investigation.parameters, dict(given), now=now)
+    permitted.check(investigation, parameters, lambda query: values_of(context, investigation, query, parameters))
     window = parameters.get("window")
     if not isinstance(window, Window):
         raise InputError(f"investigation '{investigation.id}' has no parameter 'window' of type window", where=investigation.folder)

@@ -10,7 +10,7 @@ from bridge.catalog import verified
 from bridge.catalog.load import load
 from bridge.catalog.new import new
 from bridge.catalog.testing import run_tests
-from bridge.errors import InputError, RefusedError
+from bridge.errors import InputError
 from bridge.model.investigation import Investigation, SqlEvidence
 
 
@@ -25,33 +25,33 @@ def wanted(entry: Investigation, dialect: str) -> dict[str, str]:
 
 
 def test_unverified_is_refused_with_every_query_and_a_way_out(entry: Investigation) -> None:
-    with pytest.raises(RefusedError, match="not verified") as caught:
-        verified.require(entry, wanted(entry, "mysql"))
-    assert [problem.message for problem in caught.value.problems] == [
+    problems = verified.doubts(entry, wanted(entry, "mysql"))
+    assert [problem.message for problem in problems] == [
         "evidence 'events' was never tested on mysql",
         "evidence 'still_open' was never tested on mysql",
     ]
-    assert "--unverified" in caught.value.hint
+    error = verified.refusal(entry, problems)
+    assert "not verified" in error.message
+    assert "--unverified" in error.hint
 
 
 def test_what_is_written_in_the_dialect_runs(entry: Investigation) -> None:
-    verified.require(entry, wanted(entry, "postgres"))
+    assert verified.doubts(entry, wanted(entry, "postgres")) == ()
     assert verified.standing(events(entry), "postgres", ()) == "native"
     assert verified.standing(events(entry), "postgres", ("postgres",)) == "verified"
 
 
 def test_duckdb_is_verified_on_the_spot(entry: Investigation) -> None:
-    verified.require(entry, wanted(entry, "duckdb"))
+    assert verified.doubts(entry, wanted(entry, "duckdb")) == ()
     shutil.rmtree(Path(entry.folder) / "tests")
-    with pytest.raises(RefusedError):
-        verified.require(entry, wanted(entry, "duckdb"))
+    assert verified.doubts(entry, wanted(entry, "duckdb"))
 
 
 def test_a_record_counts_for_the_texts_it_was_made_of(entry: Investigation) -> None:
     folder = Path(entry.folder)
     record = verified.updated(None, entry, passed=["mysql", "duckdb"], failed=["sqlite"])
     (folder.parent / verified.FILE).write_text(verified.text({entry.id: record}), encoding="utf-8")
-    verified.require(entry, wanted(entry, "mysql"))
+    assert verified.doubts(entry, wanted(entry, "mysql")) == ()
     assert verified.dialects(entry) == {"mysql", "duckdb"}
     assert verified.updated(record, entry, passed=["sqlite"], failed=["mysql"]).dialects == ("duckdb", "sqlite")
     test = folder / "tests" / "window.yaml"
@@ -70,7 +70,7 @@ def test_a_text_of_its_own_is_native(entry: Investigation) -> None:
         text = text.replace(f"sql: {name}.sql", f"sql: {{default: {name}.sql, mysql: {name}.mysql.sql}}")
     file.write_text(text, encoding="utf-8")
     own = load(folder)
-    verified.require(own, wanted(own, "mysql"))
+    assert verified.doubts(own, wanted(own, "mysql")) == ()
     assert verified.standing(events(own), "mysql", ()) == "native"
     assert verified.standing(events(own), "sqlite", ()) == "unverified"
 
