@@ -2,16 +2,18 @@
 
 Built on `novelty` (templates that are new or more frequent), `sequences` (the event that normally follows is missing,
 waits that grew) and `field_values`. Templates are mined from both sides together. Everything is tested over traces (over
-accounts or minutes where lines carry no trace), and corrected over all that was tried of its kind.
+accounts or minutes where lines carry no trace), and corrected over all that was tried.
 
 Order: 1. what breaks first in its traces (`first`): an event that is missing, or an error that is new or more frequent,
-2. other events that are, and that come first (a different mix of requests looks the same), 3. what comes after something
+2. other events that are, and that come first, and a missing event in whose place another one comes that came there before,
+too (a different mix of requests looks the same), 3. what comes after something
 named before it, 4. waits and values that shifted, 5. what is gone or fewer: an error that goes away is no cause. Inside by
 p-value. A group (a service) is blamed for the event that is missing, or that is new, not for the one that waits for it.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -20,18 +22,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bridge.analysis.field_values import position, shifts
-from bridge.analysis.log_tables import ERRORS, line, log_lines
+from bridge.analysis.field_values import shifts
+from bridge.analysis.log_tables import ERRORS, line
 from bridge.analysis.novelty import novelties
-from bridge.analysis.sequences import Step, Traces, delays, following, steps
-from bridge.analysis.statistics import ALPHA, RATIO_FLOOR, corrected, matters, ratio_effect
-from bridge.logs.miner import ALGORITHM, mined
+from bridge.analysis.sequences import Step, Traces, delays, following, steps, turns
+from bridge.analysis.sides import Sides, is_error, place_of, sides_of
+from bridge.analysis.statistics import ALPHA, RATIO_FLOOR, corrected, corrected_discrete, matters, ratio_effect
+from bridge.logs.miner import ALGORITHM
 from bridge.model.finding import Effect, LogLine, NovelTemplate
 
 Kind = Literal["missing", "new", "more", "latency", "value", "gone", "fewer"]
 _FEWEST = 3
 _LISTED = 20
 _EXEMPLARS = 3
+_PRICE = {"missing": 2, "up": 4, "waits": 10, "values": 10, "down": 20}
+"""What a kind's q-values are multiplied by: the 5 % are shared, most of them goes to what breaks (the parts add up to one)."""
 _ORDER: dict[str, int] = {"missing": 0, "new": 0, "more": 0, "latency": 3, "value": 3, "gone": 4, "fewer": 4}
 
 
@@ -64,6 +69,8 @@ class Difference:
     q_value: float
     first: int = 0
     """Units in which nothing else of this list went wrong earlier."""
+    usual: bool = False
+    """missing: what comes instead came there before, too, only less often: maybe other things are asked for."""
     exemplars: tuple[LogLine, ...] = ()
     exemplars_before: tuple[LogLine, ...] = ()
 
@@ -99,24 +106,11 @@ class Comparison:
     """Groups that only one side holds, and questions that need traces where there are none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sides:
-    now: pa.Table
-    before: pa.Table
-    texts: dict[str, str]
-    kinds: list[tuple[str, str]]
-    """Code of what happened to (group, template id)."""
-    traces: Traces
-    traces_before: Traces
-    codes: Any
-    """Row-wise kind codes of `now`."""
-
-
 def compare(before: pa.Table, after: pa.Table, *, by: str = "service") -> Comparison:
     """Compare events tables (at, level, service, message at least); `by` names a column, or a field of the attributes."""
-    sides = _sides(before, after, by)
+    sides = sides_of(before, after, by)
     found, tried, skipped = _templates(sides)
-    broken: list[tuple[Difference, Any]] = []
+    broken: list[tuple[Difference, Any, Any]] = []
     if len(sides.traces.trace) and len(sides.traces_before.trace):
         broken, more = _missing(sides)
         waits, more_waits = _waits(sides)
@@ -141,81 +135,17 @@ def compare(before: pa.Table, after: pa.Table, *, by: str = "service") -> Compar
     )
 
 
-def _sides(before: pa.Table, after: pa.Table, by: str) -> _Sides:
-    tables = []
-    for table in (before, after):
-        group = pc.fill_null(pc.cast(table[by], pa.string()), "") if by in table.column_names else _field(table, by)
-        place = table.column_names.index("service")
-        tables.append(table.set_column(place, "service", group))
-    messages = [message or "" for table in tables for message in table["message"].to_pylist()]
-    found = mined(messages)
-    ids = found.assigned()
-    lines = []
-    for table, own in zip(tables, (ids[: before.num_rows], ids[before.num_rows :]), strict=True):
-        known = table.drop_columns(["template_id"]) if "template_id" in table.column_names else table
-        lines.append(_ordered(known.append_column("template_id", pa.array(own, pa.string()))))
-    pairs = [list(zip(table["service"].to_pylist(), table["template_id"].to_pylist(), strict=True)) for table in lines]
-    kinds = sorted({*pairs[0], *pairs[1]})
-    code = {pair: number for number, pair in enumerate(kinds)}
-    codes = [np.array([code[pair] for pair in side], dtype=np.int64) for side in pairs]
-    return _Sides(
-        now=lines[1],
-        before=lines[0],
-        texts=dict(zip(found.ids, found.texts, strict=True)),
-        kinds=kinds,
-        traces=_traces(lines[1], codes[1]),
-        traces_before=_traces(lines[0], codes[0]),
-        codes=codes[1],
-    )
-
-
-def _field(table: pa.Table, name: str) -> pa.Array:
-    from bridge.analysis.field_values import attribute
-
-    texts = table["attributes"].to_pylist() if "attributes" in table.column_names else [None] * table.num_rows
-    return pa.array([attribute(text, name) for text in texts], pa.string())
-
-
-def _ordered(table: pa.Table) -> pa.Table:
-    """Return the columns of `log_lines` in time order, with the attributes."""
-    lines = log_lines([("logs", table.append_column("row", pa.array(range(table.num_rows), pa.int64())))])
-    keys = [("at", "ascending"), ("file", "ascending"), ("offset", "ascending"), ("message", "ascending")]
-    texts = table["attributes"] if "attributes" in table.column_names else pa.nulls(table.num_rows, pa.string())
-    sortable = (
-        table.select([])
-        if not table.num_rows
-        else pa.table(
-            {
-                "at": pc.cast(table["at"], pa.timestamp("us", tz="UTC")),
-                "file": table["file"] if "file" in table.column_names else pa.nulls(table.num_rows, pa.string()),
-                "offset": table["offset"] if "offset" in table.column_names else pa.nulls(table.num_rows, pa.int64()),
-                "message": pc.fill_null(table["message"], ""),
-            }
-        )
-    )
-    order = pc.sort_indices(sortable, sort_keys=keys) if table.num_rows else pa.array([], pa.uint64())
-    return lines.append_column("attributes", pc.cast(texts, pa.string()).take(order))
-
-
-def _traces(table: pa.Table, kind: Any) -> Traces:
-    known = pc.dictionary_encode(table["trace_id"]).combine_chunks()
-    trace = np.array([-1 if index is None else index for index in known.indices.to_pylist()], dtype=np.int64)
-    at = pc.cast(table["at"], pa.int64()).to_numpy()
-    rows = np.flatnonzero(trace >= 0)
-    order = rows[np.lexsort((rows, at[rows], trace[rows]))]
-    return Traces(trace=trace[order], at=at[order], kind=kind[order], row=order)
-
-
-def _unit(sides: _Sides) -> str:
+def _unit(sides: Sides) -> str:
     for column, unit in (("trace_id", "traces"), ("account_id", "accounts")):
         if all(2 * (table.num_rows - table[column].null_count) >= max(1, table.num_rows) for table in (sides.now, sides.before)):
             return unit
     return "minutes"
 
 
-def _templates(sides: _Sides) -> tuple[list[Difference], int, tuple[str, ...]]:
+def _templates(sides: Sides) -> tuple[list[Difference], int, tuple[str, ...]]:
     """Return templates that are new or more frequent, and those that are gone or fewer: the same test the other way round."""
-    up, down = novelties(sides.now, sides.before), novelties(sides.before, sides.now)
+    up = novelties(sides.now, sides.before, methods=_PRICE["up"])
+    down = novelties(sides.before, sides.now, methods=_PRICE["down"])
     found = [_novel(sides, item, "new" if not item.traces_before else "more") for item in up.found]
     found += [_novel(sides, item, "gone" if not item.traces_before else "fewer") for item in down.found]
     skipped = tuple(f"group '{name}' has no lines before" for name in up.unseen_services)
@@ -223,7 +153,7 @@ def _templates(sides: _Sides) -> tuple[list[Difference], int, tuple[str, ...]]:
     return found, up.tried + down.tried, skipped
 
 
-def _novel(sides: _Sides, item: NovelTemplate, kind: Kind) -> Difference:
+def _novel(sides: Sides, item: NovelTemplate, kind: Kind) -> Difference:
     gone = kind in {"gone", "fewer"}
     now, before = (item.traces, item.traces_total), (item.traces_before, item.traces_before_total)
     if gone:
@@ -242,26 +172,34 @@ def _novel(sides: _Sides, item: NovelTemplate, kind: Kind) -> Difference:
         total_before=before[1],
         effect=item.ratio,
         p_value=item.q_value,
-        q_value=item.q_value,
-        position=_position(sides.before if gone else sides.now, sides.kinds.index((item.service, item.template_id)), sides),
+        q_value=_shared("down" if gone else "up", item.q_value),
+        position=place_of(sides.before if gone else sides.now, sides.kinds.index((item.service, item.template_id)), sides),
         exemplars=() if gone else item.exemplars,
         exemplars_before=item.exemplars if gone else (),
     )
 
 
-def _missing(sides: _Sides) -> tuple[list[tuple[Difference, Any]], int]:
-    """Return broken steps, each with the places at which it broke; an error that does not follow any more is none."""
-    every = [step for step in steps(sides.traces, sides.traces_before, len(sides.kinds)) if not _is_error(sides, step.follower)]
-    q = corrected([step.p_value for step in every])
-    found = []
-    for step, value in zip(every, q.tolist(), strict=True):
+def _missing(sides: Sides) -> tuple[list[tuple[Difference, Any, Any]], int]:
+    """Return broken steps, each with the traces in which it broke and the places at which it did; an error that does not follow any more is none."""
+    groups = {name: number for number, name in enumerate(sorted({group for group, _ in sides.kinds}))}
+    group = np.array([groups[name] for name, _ in sides.kinds], dtype=np.int64)
+    errors = np.array([is_error(sides, kind) for kind in range(len(sides.kinds))], dtype=bool)
+    now, before = (replace(side, kind=sides.spots[side.kind]) for side in (sides.traces, sides.traces_before))
+    every = [*steps(now, before, group, errors), *turns(now, before, group, errors)]
+    q = corrected_discrete([step.p_value for step in every], [step.least_p for step in every])
+    found, shown = [], list[Step]()
+    for step, value in zip(every, [_shared("missing", value) for value in q.tolist()], strict=True):
         counts = (step.missing, step.traces, step.missing_before, step.traces_before)
         if value <= ALPHA and step.missing >= _FEWEST and bool(matters(*counts)):
-            found.append((_broken(sides, step, value), step.broken))
+            if any(item.first == step.first and item.follower == step.follower for item in shown):
+                continue
+            shown.append(step)
+            # Where it would have come: what is missed earlier is missed first.
+            found.append((_broken(sides, step, value), now.trace[step.broken], step.broken + step.distance))
     return found, len(every)
 
 
-def _broken(sides: _Sides, step: Step, q: float) -> Difference:
+def _broken(sides: Sides, step: Step, q: float) -> Difference:
     (from_group, from_id), (group, identity) = sides.kinds[step.first], sides.kinds[step.follower]
     after = following(sides.traces, step.broken)
     instead = Counter(sides.traces.kind[after[after >= 0]].tolist()).most_common(1)
@@ -279,9 +217,10 @@ def _broken(sides: _Sides, step: Step, q: float) -> Difference:
         follows=before,
         follows_group=from_group,
         instead=other,
-        position=_position(sides.before, step.follower, sides),
-        follows_position=_position(sides.now, step.first, sides),
-        instead_position=_position(sides.now, instead[0][0], sides) if instead else None,
+        usual=2 * step.usual > step.missing,
+        position=place_of(sides.before, step.follower, sides),
+        follows_position=place_of(sides.now, step.first, sides),
+        instead_position=place_of(sides.now, instead[0][0], sides) if instead else None,
         count=step.missing,
         total=step.traces,
         count_before=step.missing_before,
@@ -294,29 +233,20 @@ def _broken(sides: _Sides, step: Step, q: float) -> Difference:
     )
 
 
-def _position(table: pa.Table, kind: int, sides: _Sides) -> str | None:
-    """Return where in the code a kind of event is written, from the first event of it."""
-    group, identity = sides.kinds[kind]
-    places = pc.indices_nonzero(pc.and_(pc.equal(table["service"], group), pc.equal(table["template_id"], identity)))
-    return position(table["attributes"][places[0].as_py()].as_py()) if len(places) else None
+def _shared(kind: str, q: float) -> float:
+    """Return a kind's q-value corrected for the other kinds, too."""
+    return min(1.0, q * _PRICE[kind])
 
 
 def _rows(side: Traces, place: int, then: int) -> list[int]:
     return [int(side.row[place]), *([int(side.row[then])] if then >= 0 else [])]
 
 
-def _is_error(sides: _Sides, kind: int) -> bool:
-    """Tell whether a kind is an error, by its level where lines have one, else by the exceptions it names."""
-    place = np.flatnonzero(sides.traces_before.kind == kind)[:1]
-    level = sides.before["level"][int(sides.traces_before.row[place[0]])].as_py() if len(place) else ""
-    text = sides.texts[sides.kinds[kind][1]]
-    return level in ERRORS or "Exception" in text or "Traceback" in text or any(word in text.split() for word in ERRORS)
-
-
-def _waits(sides: _Sides) -> tuple[list[Difference], int]:
+def _waits(sides: Sides) -> tuple[list[Difference], int]:
     every = delays(sides.traces, sides.traces_before, len(sides.kinds))
     found = []
-    for item, q in zip(every, corrected([item.p_value for item in every]).tolist(), strict=True):
+    for item, own in zip(every, corrected([item.p_value for item in every]).tolist(), strict=True):
+        q = _shared("waits", own)
         ratio = item.median / max(item.median_before, 1.0)
         if q > ALPHA or ratio < RATIO_FLOOR:
             continue
@@ -331,8 +261,8 @@ def _waits(sides: _Sides) -> tuple[list[Difference], int]:
                 template=text,
                 follows=before,
                 follows_group=from_group,
-                position=_position(sides.now, item.follower, sides),
-                follows_position=_position(sides.now, item.first, sides),
+                position=place_of(sides.now, item.follower, sides),
+                follows_position=place_of(sides.now, item.first, sides),
                 count=item.median,
                 total=item.traces,
                 count_before=item.median_before,
@@ -346,10 +276,11 @@ def _waits(sides: _Sides) -> tuple[list[Difference], int]:
     return found, len(every)
 
 
-def _values(sides: _Sides) -> tuple[list[Difference], int]:
+def _values(sides: Sides) -> tuple[list[Difference], int]:
     every = shifts(_fields(sides.now), _fields(sides.before))
     found = []
-    for item, q in zip(every, corrected([item.p_value for item in every]).tolist(), strict=True):
+    for item, own in zip(every, corrected([item.p_value for item in every]).tolist(), strict=True):
+        q = _shared("values", own)
         if item.value is None:
             ratio = item.now / item.before if item.before > 0 else None
             effect, good = Effect(name="ratio of medians", value=ratio), ratio is not None and ratio >= RATIO_FLOOR
@@ -388,27 +319,29 @@ def _fields(table: pa.Table) -> tuple[list[str], Any, list[str | None]]:
     return table["service"].to_pylist(), units, table["attributes"].to_pylist()
 
 
-def _ranked(sides: _Sides, found: list[Difference], broken: list[tuple[Difference, Any]]) -> list[Difference]:
+def _ranked(sides: Sides, found: list[Difference], broken: list[tuple[Difference, Any, Any]]) -> list[Difference]:
     """Put in order; `first` counts the traces in which a finding is the earliest of all that are causes."""
-    causes: list[tuple[Difference, Any, int]] = [(item, places, 1) for item, places in broken]
     code = {pair: number for number, pair in enumerate(sides.kinds)}
-    causes += [
-        (item, np.flatnonzero(sides.traces.kind == code[item.group, item.template_id]), 0) for item in found if _ORDER[item.kind] == 0
-    ]
-    earliest: dict[int, tuple[int, int]] = {}
-    touched: list[set[int]] = []
-    for number, (_, places, late) in enumerate(causes):
-        traces = sides.traces.trace[places].tolist()
-        touched.append(set(traces))
-        for trace, place in zip(traces, places.tolist(), strict=True):
-            # A missing event is missed after the event it follows: one half place later.
-            earliest[trace] = min(earliest.get(trace, (1 << 62, 0)), (2 * place + late, number))
-    firsts = Counter(number for _, number in earliest.values())
+    causes = list(broken)
+    for item in found:
+        if _ORDER[item.kind] == 0:
+            places = np.flatnonzero(sides.traces.kind == code[item.group, item.template_id])
+            causes.append((item, sides.traces.trace[places], places.astype(float)))
+    sure = [item.kind == "missing" or any(shown.level in ERRORS for shown in item.exemplars) for item, _, _ in causes]
+    for number in range(len(broken)):
+        sure[number] = not broken[number][0].usual
+    # An ordinary event may be new because other things are asked for: it does not take the first place from what is wrong.
+    earliest: tuple[dict[int, tuple[float, int]], dict[int, tuple[float, int]]] = ({}, {})
+    for number, (_, traces, places) in enumerate(causes):
+        for trace, place in zip(traces.tolist(), places.tolist(), strict=True):
+            for known in earliest if sure[number] else earliest[1:]:
+                known[trace] = min(known.get(trace, (math.inf, 0)), (place, number))
+    firsts = [Counter(number for _, number in known.values()) for known in earliest]
     listed: list[tuple[int, float, Difference]] = []
-    for number, (item, _, _) in enumerate(causes):
-        leads = not touched[number] or 2 * firsts[number] >= len(touched[number])
-        sure = item.kind == "missing" or any(shown.level in ERRORS for shown in item.exemplars)
-        listed.append(((0 if sure else 1) if leads else 2, item.p_value, replace(item, first=firsts[number])))
+    for number, (item, traces, _) in enumerate(causes):
+        first, touched = firsts[0 if sure[number] else 1][number], len(set(traces.tolist()))
+        leads = 2 * first >= touched
+        listed.append(((0 if sure[number] else 1) if leads else 2, item.p_value, replace(item, first=first)))
     listed += [(_ORDER[item.kind], item.p_value, item) for item in found if _ORDER[item.kind]]
     return [item for _, _, item in sorted(listed, key=lambda entry: (entry[0], entry[1], -entry[2].first, entry[2].statement))]
 

@@ -7,6 +7,7 @@ different words than `MANY` (ids, texts) are no categories and are left out.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +18,16 @@ from scipy import stats
 from bridge.analysis.statistics import enrichment
 
 MANY = 50
+_HEAD = 200
+"""Characters of a message in which a place in the code is the event's own; later ones are of stack traces."""
 _FEWEST = 8
 POSITIONS = ("position", "caller", "logger", "source", "location", "code.function", "code.filepath", "filename", "lineno", "class")
 """Fields that say where in the code an event is written: each template has its own, so they shift with it."""
+
+_LINE_OF_CODE = re.compile(
+    r"(?<![\w.$/])(?:[\w$]+\.)*[A-Za-z_$][\w$.\[\]]*#\d+\b|\b[\w/$.-]+\.(?:java|kt|scala|py|rb|go|js|ts|php|rs|cs|cpp|cc|c):\d+\b"
+)
+"""`p.c.PriceController#46`, `orders/price.py:46`."""
 
 Key = tuple[str, str]
 """Group and field."""
@@ -124,6 +132,13 @@ def attribute(text: str | None, name: str) -> str:
     return "" if value is None else str(value)
 
 
-def position(text: str | None) -> str | None:
-    """Return where in the code an event is written, None where its attributes do not say."""
-    return next((found for name in POSITIONS if (found := attribute(text, name))), None)
+def position(text: str | None, message: str | None = None) -> str | None:
+    """Return where in the code an event is written: by its attributes, else by its message; None where neither says."""
+    found = next((found for name in POSITIONS if (found := attribute(text, name))), None)
+    return found or line_of_code(message or "")
+
+
+def line_of_code(text: str) -> str | None:
+    """Return the first place in the code that a text names with its line, `p.c.PriceController#46`; None: it names none."""
+    found = _LINE_OF_CODE.search(text[:_HEAD])
+    return found[0] if found else None

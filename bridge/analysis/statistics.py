@@ -112,6 +112,25 @@ def corrected(p: ArrayLike, tried: int | None = None) -> Floats:
     return q
 
 
+def corrected_discrete(p: ArrayLike, least: ArrayLike, alpha: float = ALPHA) -> Floats:
+    """Return Benjamini-Hochberg q-values over those hypotheses that could be shown at all; 1 for the others.
+
+    `least` is the smallest p-value that each test's margins allow. Of K hypotheses, those whose least p is above alpha / K
+    can't be shown: the smallest K that is no less than the number of the others is corrected for (Tarone 1990; for the
+    false discovery rate Gilbert 2005). The margins say nothing about the hypothesis.
+    """
+    values, bounds = np.asarray(p, dtype=float), np.sort(np.asarray(least, dtype=float))
+    q = np.ones(len(values))
+    if not len(values):
+        return q
+    counts = np.arange(1, len(values) + 1)
+    able = np.searchsorted(bounds, alpha / counts, side="right")
+    tried = int(counts[able <= counts][0]) if (able <= counts).any() else len(values)
+    shown = np.asarray(least, dtype=float) <= alpha / tried
+    q[shown] = corrected(values[shown], tried)
+    return q
+
+
 def replicate_p(observed: float, maxima: Floats) -> float:
     """Return P(a replicate reaches `observed`): their share, or the tail of a fitted Gumbel law where none does.
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from bridge.analysis.compare import Comparison, compare
+from bridge.analysis.field_values import line_of_code
 
 MINUTE = 60_000_000
 Line = tuple[int, str, str, str, dict[str, Any]]
@@ -120,6 +121,71 @@ def test_lines_are_not_counted() -> None:
     broken = [lost if number % 2 else request for number in range(40)]
     once, often = compare(NORMAL, world(2, broken, shuffled=False)), compare(NORMAL, world(2, broken, copies=7))
     assert shape(once) == shape(often)
+
+
+def test_overlapping_files_are_one() -> None:
+    """Files that overlap hold the same lines: nothing is missing between the copies."""
+    broken = world(2, [lost if number % 2 else request for number in range(40)], shuffled=False)
+    doubled = pa.concat_tables([broken, broken.slice(0, broken.num_rows // 2)])
+    assert shape(compare(NORMAL, doubled)) == shape(compare(NORMAL, broken))
+    assert not compare(NORMAL, pa.concat_tables([NORMAL, NORMAL])).findings
+
+
+def branch(chance: random.Random, number: int) -> list[Line]:
+    """Return a request that is answered from the cache: another way, as usual as the long one."""
+    lines = request(chance, number)
+    return [*lines[:2], (3_000, "orders", "INFO", f"contact {number} is known", {}), *lines[4:]]
+
+
+def stopped(chance: random.Random, number: int) -> list[Line]:
+    """Return a request of either way whose service of orders stops before it says a word."""
+    lines = (branch if number % 3 else request)(chance, number)
+    return [lines[0], (9_500, "gateway", "INFO", f"request {number} answered in 3 ms", {})]
+
+
+def test_other_requests_are_no_break() -> None:
+    before = world(1, [branch if number % 6 == 0 else request for number in range(60)])
+    found = compare(before, world(2, [branch if number % 2 else request for number in range(60)]))
+    missing = [item for item in found.findings if item.kind == "missing"]
+    assert missing
+    assert all(item.usual for item in missing)
+
+
+def test_a_way_that_nobody_took_before_is_a_break_even_where_ways_differ() -> None:
+    before = world(1, [(branch, request)[number % 2] for number in range(60)])
+    found = compare(before, world(2, [stopped if number % 2 else request for number in range(40)]))
+    first = found.findings[0]
+    assert (first.kind, first.group, first.follows_group, first.usual) == ("missing", "orders", "gateway", False)
+    assert (first.count, first.count_before) == (20, 0)
+
+
+def test_templates_of_one_line_of_code_are_one_event_in_sequences() -> None:
+    def named(chance: random.Random, number: int) -> list[Line]:
+        lines = request(chance, number)
+        words = ["alpha", "beta gamma", "delta epsilon zeta", "eta theta iota kappa"][number % 4]
+        return [*lines[:3], (4_000, "contacts", "INFO", f"{words} contact", {"position": "c.Contacts#31"}), *lines[4:]]
+
+    def unnamed(chance: random.Random, number: int) -> list[Line]:
+        lines = named(chance, number)
+        return [*lines[:3], *lines[4:]]
+
+    found = compare(world(1, [named] * 24), world(2, [unnamed if number % 2 else named for number in range(24)]))
+    first = found.findings[0]
+    assert (first.kind, first.group, first.position, first.count, first.total) == ("missing", "contacts", "c.Contacts#31", 12, 24)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("16:43:24.425 INFO  t.s.TravelServiceImpl#548 TraceID: 8f2f", "t.s.TravelServiceImpl#548"),
+        ("orders/price.py:46 no price", "orders/price.py:46"),
+        ("ticket #46 is open", None),
+        ("at 12:46 all was well", None),
+        ("x" * 300 + " a.B#1", None),
+    ],
+)
+def test_lines_of_code_in_messages(text: str, expected: str | None) -> None:
+    assert line_of_code(text) == expected
 
 
 def test_waits_that_grew() -> None:
