@@ -20,7 +20,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from bridge.errors import InputError, RefusedError
 from bridge.sql.limits import Refusal, check_text, check_tokens
 from bridge.sql.lists import DIALECTS, Lists, lists
-from bridge.sql.rules import RuleError, check_calls, check_node, walk, words
+from bridge.sql.rules import RuleError, check_calls, check_node, check_qualifiers, walk, words
 
 __all__ = ["DIALECTS", "Verdict", "checked", "parsed", "regenerate", "verdict"]
 
@@ -121,6 +121,8 @@ def _judge(sql: str, dialect: str) -> exp.Expr | Refusal:
 def _parse(sql: str, tokens: list[Token], engine: Dialect, dialect: str) -> list[exp.Expr]:
     if dialect == "duckdb":
         tokens = _named(tokens)
+    if dialect == "spark":
+        tokens = _windows(tokens)
     return [tree for tree in engine.parser().parse(tokens, sql) if tree is not None and not isinstance(tree, exp.Semicolon)]
 
 
@@ -143,10 +145,24 @@ def _named(tokens: Sequence[Token]) -> list[Token]:
     return named
 
 
+def _windows(tokens: Sequence[Token]) -> list[Token]:
+    """Read Spark's `window(...)` as a call also behind GROUP BY, where sqlglot expects the clause WINDOW."""
+    following = [*tokens[1:], None]
+    return [
+        Token(TokenType.VAR, token.text, token.line, token.col, token.start, token.end, token.comments)
+        if token.token_type is TokenType.WINDOW and after is not None and after.token_type is TokenType.L_PAREN
+        else token
+        for token, after in zip(tokens, following, strict=True)
+    ]
+
+
 def _judge_trees(trees: Sequence[exp.Expr], tokens: Sequence[Token], allow: Lists) -> exp.Expr | Refusal:
     if len(trees) != 1:
         return Refusal(rule="statement", message=f"{len(trees)} statements, exactly one is allowed")
     root = trees[0]
+    if isinstance(root, exp.Pivot) and allow.dialect == "duckdb":
+        # PIVOT ... as a statement is the same as reading from it, which fits in front of views and behind them.
+        root = exp.select("*").from_(exp.Subquery(this=root))
     if not isinstance(root, _ROOTS):
         return Refusal(rule="statement", message=f"{words(root)} is not a query: only SELECT, WITH and VALUES are allowed")
     if isinstance(root, exp.Select) and not root.expressions:
@@ -157,10 +173,13 @@ def _judge_trees(trees: Sequence[exp.Expr], tokens: Sequence[Token], allow: List
             check_node(node, allow)
             if isinstance(node, exp.TableAlias) and node.this is not None:
                 names.add(node.name.lower())
+        check_qualifiers(root, allow)
         check_calls(tokens, names, allow)
     except RuleError as refusal:
         line, column = _position(tokens, refusal.word)
         return Refusal(rule=refusal.rule, message=refusal.message, line=line, column=column)
+    except Exception as error:  # noqa: BLE001 - a tree of a shape that no rule expects is not known to be harmless
+        return Refusal(rule="node", message=f"not understood ({type(error).__name__})")
     return root
 
 

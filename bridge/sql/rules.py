@@ -10,9 +10,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from bridge.sql import relations
 from bridge.sql.lists import TABLE_HINTS, Lists
-
-MAX_REPEAT = 1_000_000
-"""A literal count above this in REPEAT, SPACE, LPAD is memory, not analysis."""
+from bridge.sql.sizes import too_much
 
 _FORBIDDEN_PARTS = {
     "into": ("into", "SELECT INTO writes"),
@@ -27,7 +25,6 @@ _MODIFIERS = frozenset({"SQL_NO_CACHE", "STRAIGHT_JOIN", "DISTINCTROW", "SQL_SMA
 _NAMESPACES = {"postgres": {"pg_catalog"}, "redshift": {"pg_catalog"}, "tsql": set(), "bigquery": {"safe", "net"}}
 _PARAMETERS = frozenset({"bigquery", "snowflake", "tsql", "postgres", "redshift"})
 _SEQUENCE_COLUMNS = frozenset({"nextval"})
-_REPEATING = frozenset({"repeat", "replicate", "space", "lpad", "rpad", "leftpad", "rightpad", "array_repeat", "repeat_row", "array_fill"})
 _TABLE_CALLS = (
     exp.Unnest, exp.Explode, exp.Posexplode, exp.Inline, exp.GenerateSeries, exp.ExplodingGenerateSeries, exp.JSONTable, exp.OpenJSON,
     exp.Flatten, exp.Generator, exp.SplitToTable, exp.StrtokSplitToTable, exp.Stack, exp.GenerateDateArray, exp.GenerateTimestampArray,
@@ -81,7 +78,9 @@ def check_node(node: exp.Expr, allow: Lists) -> None:
     if check is not None:
         check(node, allow)
     if isinstance(node, exp.Func):
-        _check_repeat(node)
+        much = too_much(node)
+        if much is not None:
+            raise RuleError("size", much[1], much[0])
     if isinstance(node, exp.Query | exp.Table | exp.With):
         _check_parts(node)
 
@@ -184,7 +183,8 @@ def _check_table_function(call: exp.Func, allow: Lists) -> None:
 
 
 def _outer(node: exp.Expr) -> list[str]:
-    return [part.name for part in (node.args.get("catalog"), node.args.get("db")) if part is not None and part.name]
+    # T-SQL's `master..t` leaves the schema out: the parser puts an empty string there, and no node.
+    return [part.name for part in (node.args.get("catalog"), node.args.get("db")) if isinstance(part, exp.Expr) and part.name]
 
 
 def _check_qualified_table_function(node: exp.Expr, call: exp.Func, allow: Lists) -> None:
@@ -229,8 +229,13 @@ def _check_table_hint(node: exp.Expr, allow: Lists) -> None:
 
 def _check_query_option(node: exp.Expr, allow: Lists) -> None:
     del allow
-    if node.name.upper() not in _QUERY_OPTIONS:
-        raise RuleError("hint", f"OPTION ({node.name.upper()}) is not on the list: it may lift limits", node.name)
+    name, value = node.name.upper(), node.args.get("expression")
+    if isinstance(node.this, exp.XMLKeyValueOption):
+        name = node.this.name.upper()
+    if name == "MAXRECURSION" and isinstance(value, exp.Literal) and value.name.strip("0"):
+        return  # 0 lifts the limit
+    if name not in _QUERY_OPTIONS:
+        raise RuleError("hint", f"OPTION ({name}) is not on the list: it may lift limits", node.name)
 
 
 def _check_hint(node: exp.Expr, allow: Lists) -> None:
@@ -243,13 +248,44 @@ def _check_hint(node: exp.Expr, allow: Lists) -> None:
             raise RuleError("hint", f"the hint {shown} is not on the list: it may lift limits")
 
 
-def _check_repeat(node: exp.Func) -> None:
-    name = node.name.lower() if isinstance(node, exp.Anonymous) else node.sql_name().lower()
-    if name not in _REPEATING and not isinstance(node, exp.Repeat | exp.Space | exp.Pad):
+def _check_for(node: exp.Expr, allow: Lists) -> None:
+    if allow.dialect == "tsql" and str(node.args.get("kind") or "").upper() not in {"JSON", "XML"}:
+        raise RuleError("lock", "only FOR JSON and FOR XML are part of a plain query", "for")
+
+
+def check_qualifiers(root: exp.Expr, allow: Lists) -> None:
+    """In Oracle `p.f` may be a call without parentheses: what stands in front of a column must be a table of the query."""
+    if allow.dialect != "oracle":
         return
-    for child in node.iter_expressions():
-        if isinstance(child, exp.Literal) and not child.is_string and float(child.name) > MAX_REPEAT:
-            raise RuleError("size", f"{name}() of {child.name} fills the server's memory", name)
+    known = {"dual", *(alias.name.lower() for alias in root.find_all(exp.TableAlias) if alias.name)}
+    for table in root.find_all(exp.Table):
+        known |= {part.name.lower() for part in table.parts if isinstance(part, exp.Identifier)}
+    for column in root.find_all(exp.Column):
+        first = column.parts[0].name.lower()
+        if len(column.parts) > 1 and first not in known:
+            raise RuleError("function", f"{first} is no table of this query: {column.sql('oracle')} could call a package's function", first)
+
+
+def _check_apply(node: exp.Expr, allow: Lists) -> None:
+    """ClickHouse's `* APPLY(f)` calls f by its name alone."""
+    called = node.args.get("expression")
+    if isinstance(called, exp.Var | exp.Identifier | exp.Column) and not _combined(called.name.lower(), allow):
+        raise _refused_function(called.name.lower(), allow)
+
+
+def _check_in(node: exp.Expr, allow: Lists) -> None:
+    """ClickHouse's `x IN t` reads a table without FROM."""
+    field = node.args.get("field")
+    if allow.dialect == "clickhouse" and isinstance(field, exp.Column):
+        reason = relations.refusal(allow.dialect, [part.name for part in field.parts])
+        if reason is not None:
+            raise RuleError("table", reason, field.name)
+
+
+def _check_placeholder(node: exp.Expr, allow: Lists) -> None:
+    del allow
+    if str(node.args.get("kind") or "").lower() == "identifier":
+        raise RuleError("parameter", "a placeholder stands for a value, never for a name", node.name)
 
 
 _CHECKS = {
@@ -267,6 +303,10 @@ _CHECKS = {
     exp.WithTableHint: _check_table_hint,
     exp.QueryOption: _check_query_option,
     exp.Hint: _check_hint,
+    exp.Apply: _check_apply,
+    exp.ForClause: _check_for,
+    exp.In: _check_in,
+    exp.Placeholder: _check_placeholder,
 }
 
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect
 
-from bridge.sql.guard import DIALECTS, verdict
+from bridge.sql.guard import DIALECTS, parsed, verdict
 
 CASES = Path(__file__).parent.parent / "cases" / "sql"
 PER_DIALECT = 900
@@ -26,17 +25,9 @@ def _honest(dialect: str) -> list[str]:
     return [row["sql"] for row in rows if row["dialect"] == dialect]
 
 
-def _parse(sql: str, dialect: str) -> exp.Expr:
-    engine = Dialect.get_or_raise(dialect)
-    (tree,) = [
-        tree for tree in engine.parser().parse(engine.tokenize(sql), sql) if tree is not None and not isinstance(tree, exp.Semicolon)
-    ]
-    return tree
-
-
 def _spliced(sql: str, dialect: str, what: str, kind: tuple[type[exp.Expr], ...], dice: random.Random) -> str | None:
     """Put `what` in place of one node, as text, so that the guard parses it afresh."""
-    tree = _parse(sql, dialect)
+    tree = parsed(sql, dialect)
     nodes = [node for node in tree.find_all(*kind) if node.parent is not None and _is_value(node)]
     if not nodes:
         return None
@@ -47,10 +38,10 @@ def _spliced(sql: str, dialect: str, what: str, kind: tuple[type[exp.Expr], ...]
 def _is_value(node: exp.Expr) -> bool:
     """Leave out places where no expression can stand: units, paths, type arguments, names."""
     parent = node.parent
-    return not isinstance(
+    return node.arg_key != "unit" and not isinstance(
         parent,
         exp.DataType | exp.DataTypeParam | exp.Interval | exp.JSONPath | exp.Kwarg | exp.PropertyEQ | exp.QueryOption | exp.Version
-        | exp.HistoricalData | exp.JSONColumnDef | exp.TableSample | exp.Hint | exp.Dot | exp.Column | exp.IndexTableHint,
+        | exp.HistoricalData | exp.JSONColumnDef | exp.TableSample | exp.Hint | exp.Dot | exp.Column | exp.IndexTableHint | exp.Table,
     )  # fmt: skip
 
 
