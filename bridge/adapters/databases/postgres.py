@@ -33,7 +33,7 @@ CONNECT_SECONDS = 10
 LOCK_SECONDS = 2
 _CHUNK = 5_000
 MANY_ROWS = 50_000
-"""From this estimate on a result is read through ADBC. Below, psycopg: a cursor, which ADBC needs here, has no parallel plan."""
+"""From this estimate on a result is read through ADBC, in a second session; below, that is not worth it."""
 _KEYS = ("url", "host", "port", "dbname", "user", "password", "sslmode", "sslrootcert", "search_path")
 _AS_TEXT = ("json", "jsonb", "uuid", "time", "timetz", "interval", "inet", "cidr", "name", "int4range", "int8range", "numrange", "tsrange",
             "tstzrange", "daterange")  # fmt: skip
@@ -106,18 +106,17 @@ class PostgresDatabase:
         where = f"database '{self.name}'"
         capped = Capped(limits=limits, keep=lambda part: keep(normal(part, naive_utc=self.naive_utc, where=where)))
         with self._session(limits.seconds, where) as connection:
-            columns = _gate(connection, text, arguments, limits, where)
-            if columns is None:
+            asked = _gate(connection, text, arguments, limits, where)
+            if asked is None:
                 _stream(connection, text, arguments, capped)
-        if columns is not None:
+        if asked is not None:
             conninfo = make_conninfo("", **{**self.target, **_fixed(limits.seconds)})
             session = postgres_fast.Session(
                 conninfo=conninfo, settings=self._settings(limits.seconds), seconds=limits.seconds, running=self.running
             )
             try:
-                postgres_fast.stream(session, columns, text, arguments, capped, where=where)
+                postgres_fast.stream(session, asked, capped, where=where)
             except postgres_fast.NotThisWay:
-                # A value that ADBC binds otherwise (text for an enum): psycopg lets the server decide the type.
                 with self._session(limits.seconds, where) as connection:
                     _stream(connection, text, arguments, capped)
         return capped.cut
@@ -288,8 +287,10 @@ def _fixed(seconds: float) -> dict[str, str | int]:
     }
 
 
-def _gate(connection: psycopg.Connection[tuple[Any, ...]], text: str, arguments: Arguments, limits: Limits, where: str) -> Columns | None:
-    """Refuse a plan above the limit; return the columns when the plan expects so many rows that the fast way pays."""
+def _gate(
+    connection: psycopg.Connection[tuple[Any, ...]], text: str, arguments: Arguments, limits: Limits, where: str
+) -> postgres_fast.Question | None:
+    """Refuse a plan above the limit; return what to ask ADBC when the plan expects so many rows that it pays."""
     if limits.cost is None:
         return None
     row = connection.execute(b"EXPLAIN (FORMAT JSON) " + text.encode(), arguments, prepare=True).fetchone()
@@ -301,8 +302,7 @@ def _gate(connection: psycopg.Connection[tuple[Any, ...]], text: str, arguments:
         raise too_costly(plan["Total Cost"], limits.cost, where=where)
     if min(plan.get("Plan Rows", 0), limits.rows) < MANY_ROWS or not postgres_fast.installed():
         return None
-    columns = _described(connection, text, arguments)
-    return columns if postgres_fast.can_read(columns) else None
+    return postgres_fast.question(connection, text, arguments, _described(connection, text, arguments))
 
 
 def _stream(connection: psycopg.Connection[tuple[Any, ...]], text: str, arguments: Arguments, capped: Capped) -> None:

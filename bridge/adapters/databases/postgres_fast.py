@@ -1,16 +1,19 @@
 """Large results of PostgreSQL as Arrow, through ADBC's driver (extra `postgres-fast`), in the same read-only session.
 
-`DECLARE ... CURSOR FOR` takes exactly one SELECT, by the extended protocol and with bound values; FETCH gives its
-rows in binary, which the driver reads into Arrow without a Python object a value. COPY, which the driver takes by
-itself, has no parameters, and a text can step out of its parentheses.
+The rows come by COPY in binary, which the driver reads into Arrow without a Python object a value, while the server
+goes on making them. COPY takes no values, so each is first bound, by the driver, to a setting that ends with the
+transaction, and read from there with the type that the server itself gives its place: `current_setting(...)::type`.
+Only a text that the server has just planned and described as one query comes here; so it can't end COPY's parentheses.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,11 +21,13 @@ import pyarrow.compute as pc
 from bridge.adapters.databases.common import MOMENT, Capped, Running, deadline, timed_out
 from bridge.adapters.databases.postgres_columns import Columns, unkeepable
 from bridge.errors import InputError, RetryLaterError
-from bridge.ports import BoundItem
 from bridge.sql.paramstyle import Arguments
 
-_ROWS = 8_000
-"""Rows a FETCH: the answer of one stays in the processor's cache."""
+if TYPE_CHECKING:
+    import psycopg
+
+_BATCH = 1 << 20
+"""Bytes of a batch as the server sends it: small enough for the processor's cache."""
 _READABLE = frozenset({16, 20, 21, 23, 25, 700, 701, 1042, 1043, 1082, 1114, 1184, 1700})
 """Type ids that come out as psycopg's path gives them."""
 _PLACE = re.compile(r"%%|%\((\w+)\)s")
@@ -54,52 +59,118 @@ def can_read(columns: Columns) -> bool:
     return _READABLE.issuperset(columns.ids)
 
 
-def numbered(text: str, arguments: Arguments) -> tuple[str, list[BoundItem]]:
-    """Return a text with %(name)s as PostgreSQL's own $1, and the values in that order."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A query that the server has planned and described: what to ask, and what comes back."""
+
+    text: str
+    """Values stand in it as reads of settings."""
+    values: Sequence[str]
+    """The values of bridge.v1, bridge.v2, ... as PostgreSQL writes them."""
+    columns: Columns
+
+
+def question(connection: psycopg.Connection[tuple[Any, ...]], text: str, arguments: Arguments, columns: Columns) -> Question | None:
+    """Return the query with its values as settings, typed as this server types their places; None when this way can't take it."""
+    from psycopg.adapt import PyFormat, Transformer
+
     if not isinstance(arguments, dict):
         raise TypeError("pyformat gives arguments by name")
-    places: dict[str, int] = {}
+    names = list(dict.fromkeys(match.group(1) for match in _PLACE.finditer(text) if match.group(1)))
+    dumper = Transformer(connection)
+    dumped = dumper.dump_sequence([arguments[name] for name in names], [PyFormat.TEXT] * len(names))
+    if any(value is None for value in dumped) or not can_read(columns):
+        return None
+    places = {name: f"${number}" for number, name in enumerate(names, 1)}
+    connection.pgconn.prepare(b"", _placed(text, places).encode(), dumper.types)
+    described = connection.pgconn.describe_prepared(b"")
+    if described.nparams != len(names):
+        return None
+    kinds = [connection.execute("SELECT format_type(%s, -1)", [described.param_type(number)]).fetchone() for number in range(len(names))]
+    if any(kind is None for kind in kinds):
+        return None
+    reads = {
+        name: f"(current_setting('bridge.v{number}')::{kind[0]})"
+        for number, (name, kind) in enumerate(zip(names, kinds, strict=True), 1)
+        if kind
+    }
+    return Question(text=_placed(text, reads), values=[bytes(value).decode() for value in dumped if value is not None], columns=columns)
 
-    def place(match: re.Match[str]) -> str:
-        name = match.group(1)
-        return "%" if name is None else f"${places.setdefault(name, len(places) + 1)}"
 
-    return _PLACE.sub(place, text), [arguments[name] for name in places]
+def _placed(text: str, places: dict[str, str]) -> str:
+    return _PLACE.sub(lambda match: places[match.group(1)] if match.group(1) else "%", text)
 
 
-def stream(session: Session, columns: Columns, text: str, arguments: Arguments, capped: Capped, *, where: str) -> None:
+def stream(session: Session, asked: Question, capped: Capped, *, where: str) -> None:
     """Run one query and hand its rows on; TimedOutError at the limit of seconds, NotThisWay before the first row."""
     import adbc_driver_postgresql.dbapi as adbc
 
-    query, values = numbered(text, arguments)
-    started = False
+    state = _State()
     try:
         with adbc.connect(session.conninfo) as connection, connection.cursor() as cursor:
-            # The driver has opened a transaction itself: it is made read only, which the SELECT then makes final.
-            cursor.execute("SET TRANSACTION READ ONLY")
-            for name, value in (*session.settings, ("cursor_tuple_fraction", "1")):
-                cursor.execute(f"SET LOCAL {name} = {value}")
-            cursor.execute("SELECT 1")
-            cursor.fetchall()
-            cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
-            with deadline(session.seconds, cursor.adbc_cancel) as state, session.running.cancellable(cursor.adbc_cancel):
+            _begin(cursor, session, asked.values)
+
+            def stop() -> None:
+                state.stopped = True
+                cursor.adbc_cancel()
+
+            # The server's own timeout speaks the server's language and no code once rows flow: ours is a little later.
+            with deadline(session.seconds + 0.2, stop), session.running.cancellable(stop):
+                begun = time.monotonic()
                 try:
-                    cursor.execute(f"DECLARE result NO SCROLL CURSOR FOR {query}", values or None)
-                    while True:
-                        cursor.execute(f"FETCH FORWARD {_ROWS} FROM result")
-                        part = cursor.fetch_arrow_table()
-                        started = True
-                        if not capped.add(_typed(part, columns)) or part.num_rows < _ROWS:
-                            break
-                except adbc.Error as error:
-                    if state.passed or "57014" in str(error):
+                    cursor.execute(asked.text)
+                    _read(cursor, asked.columns, capped, state)
+                except (adbc.Error, pa.ArrowException, OSError) as error:
+                    if state.stopped or time.monotonic() - begun >= session.seconds:
                         raise timed_out(session.seconds, where=where) from error
                     raise
+                except BaseException:
+                    # Nobody reads on, so the server shall not work on.
+                    stop()
+                    raise
             connection.rollback()
-    except adbc.Error as error:
-        if not started:
+    except (adbc.Error, pa.ArrowException, OSError) as error:
+        if not state.started:
             raise NotThisWay from error
-        raise RetryLaterError(f"the server stopped answering: {str(error).splitlines()[0]}", where=where) from error
+        if not state.cut:
+            raise RetryLaterError(f"the server stopped answering: {str(error).splitlines()[0]}", where=where) from error
+
+
+@dataclass(slots=True)
+class _State:
+    """How far a run came."""
+
+    started: bool = False
+    """Rows were handed on."""
+    stopped: bool = False
+    """Ended from outside, or by the limit of seconds."""
+    cut: bool = False
+
+
+def _read(cursor: Any, columns: Columns, capped: Capped, state: _State) -> None:
+    for batch in cursor.fetch_record_batch():
+        part = _typed(pa.Table.from_batches([batch]), columns)
+        state.started = True
+        if not capped.add(part):
+            state.cut = True
+            cursor.adbc_cancel()
+            return
+    if not state.started:
+        state.started = True
+        capped.add(columns.table([]))
+
+
+def _begin(cursor: Any, session: Session, values: Sequence[str]) -> None:
+    """Make the transaction, which the driver has opened itself, read only with every limit; the first SELECT makes that final."""
+    cursor.execute("SET TRANSACTION READ ONLY")
+    for name, value in session.settings:
+        cursor.execute(f"SET LOCAL {name} = {value}")
+    cursor.execute("SELECT 1")
+    cursor.fetchall()
+    for number, value in enumerate(values, 1):
+        cursor.execute(f"SELECT set_config('bridge.v{number}', $1, true)", [value])
+        cursor.fetchall()
+    cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH)})
 
 
 def _typed(part: pa.Table, columns: Columns) -> pa.Table:

@@ -3,11 +3,12 @@ from __future__ import annotations
 import _thread
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
 from bridge.adapters.databases import postgres_columns, postgres_fast
@@ -190,7 +191,7 @@ def many(admin: psycopg.Connection[tuple[Any, ...]]) -> Iterator[int]:
     for statement in (
         b"CREATE TABLE many AS SELECT i AS id, 'x' || i AS name, i % 2 = 0 AS failed, timestamptz '2026-03-01Z' + i * interval '1 s' AS at, (i / 7.0)::numeric(18, 2) AS arr, i::numeric / 8 AS loose, i * 1.5::float8 AS score, date '2026-03-01' + i % 9 AS day, NULLIF(i % 3, 0)::int2 AS small FROM generate_series(1, 60000) AS i",
         b"CREATE TYPE colour AS ENUM ('red', 'blue')",
-        b"CREATE TABLE coloured AS SELECT i AS id, 'red'::colour AS colour FROM generate_series(1, 60000) AS i",
+        b"CREATE TABLE coloured AS SELECT i AS id, 'red'::colour AS colour, 'it''s  ' AS word, 'ab'::char(4) AS padded, date '2026-03-01' AS day, timestamptz '2026-03-01Z' AS at FROM generate_series(1, 60000) AS i",
         b"GRANT SELECT ON many, coloured TO reader",
         b"ANALYZE many, coloured",
     ):
@@ -231,23 +232,40 @@ def test_large_results_come_the_fast_way_and_are_the_same(host: str, many: int, 
         "SELECT 1; DELETE FROM written",
         "WITH d AS (DELETE FROM written RETURNING 1) SELECT * FROM d",
         "SELECT nextval('numbers')",
+        "SELECT 1) TO PROGRAM 'touch {left}' --",
+        "SELECT 1) TO '{left}' WITH (FORMAT text) --",
     ],
 )
-def test_the_fast_way_is_read_only_too_and_takes_one_select(host: str, text: str) -> None:
+def test_the_fast_way_is_read_only_too_and_takes_one_select(host: str, tmp_path: Path, text: str) -> None:
     adbc = pytest.importorskip("adbc_driver_postgresql.dbapi")
     database = opened(host, user="postgres")
     session = postgres_fast.Session(
         conninfo=f"host={host} dbname=postgres user=postgres", settings=database._settings(5), seconds=5, running=database.running
     )
     columns = postgres_columns.Columns(names=("a",), types=(None,), ids=(1700,))
+    asked = postgres_fast.Question(text=text.format(left=tmp_path / "left"), values=[], columns=columns)
     with pytest.raises(postgres_fast.NotThisWay) as caught:
-        postgres_fast.stream(session, columns, text, {}, Capped(limits=LIMITS, keep=lambda _part: None), where="here")
-    assert isinstance(caught.value.__cause__, adbc.Error)
+        postgres_fast.stream(session, asked, Capped(limits=LIMITS, keep=lambda _part: None), where="here")
+    assert isinstance(caught.value.__cause__, adbc.Error | OSError | pa.ArrowException)
+    assert not (tmp_path / "left").exists()
 
 
-def test_what_adbc_can_t_bind_comes_the_other_way(host: str, many: int) -> None:
-    query = BoundQuery(text="SELECT id FROM coloured WHERE colour = :colour", dialect="postgres", values={"colour": "red"})
-    assert opened(host).run(query, Limits(rows=100_000, seconds=20, cost=1e7)).table.num_rows == many
+@pytest.mark.parametrize(
+    ("condition", "value"),
+    [
+        ("colour = :value", "red"), ("id <> :value", "0"), ("word = :value", "it's  "), ("word LIKE :value", "it%"), ("word <> :value", "$1 %(a)s"),
+        ("padded = :value", "ab  "), ("id > :value", Decimal("0.5")), ("id > :value", -5), ("(id > 0) = :value", True), ("day = :value", date(2026, 3, 1)),
+        ("at >= :value", datetime(2026, 3, 1, 1, tzinfo=timezone(timedelta(hours=2)))), ("day + :value > day", 1), ("COALESCE(:value, word) = word", None),
+        ("word || :value <> :value", "ü\n"), ("id IN (:value, :value + 1) OR id > 0", 7),
+    ],
+)  # fmt: skip
+def test_the_fast_way_binds_values_with_the_types_that_the_server_gives_them(host: str, many: int, condition: str, value: Any) -> None:
+    query = BoundQuery(text=f"SELECT id FROM coloured WHERE {condition}", dialect="postgres", values={"value": value})  # noqa: S608 - the table above
+    fast = opened(host).run(query, Limits(rows=100_000, seconds=20, cost=1e7))
+    slow = opened(host).run(query, Limits(rows=100_000, seconds=20))
+    assert fast.table.schema == slow.table.schema
+    assert fast.table.num_rows == many
+    assert fast.table.sort_by("id").equals(slow.table.sort_by("id"))
 
 
 def test_the_fast_way_times_out_and_is_cancelled(host: str, many: int) -> None:
