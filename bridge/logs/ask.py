@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from bridge.logs import raw, reading
-from bridge.logs.options import SourceOptions
+from bridge.logs.bulk import Batch, all_lines, read_placed
+from bridge.logs.levels import LevelSearch, level_search
 from bridge.logs.paths import LogFile
 from bridge.logs.question import Needles, Question
-from bridge.logs.records import Event, level_of, spellings
+from bridge.logs.records import Event
 from bridge.logs.scan import FileReport, Scanner, Tally, scan_file, scanner_of
 from bridge.logs.store import Rejects, Rows
 
+if TYPE_CHECKING:
+    from bridge.logs.counting import Counting
+
 _HEAD: Final = 256 * 1024
-_SPELLINGS: Final = (str.upper, str.lower, str.capitalize)
-_MANY: Final = 4_096
 _WORTH_SAMPLING: Final = 1_000_000
 """Bytes from which on a sample decides how levels are looked for; smaller files are decoded whole."""
-_UNCLEAR: Final = b"?"
-_STATUS: Final = {"ERROR": b'" 5', "WARN": b'" 4'}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,11 +66,11 @@ class Answer:
 def ask(
     files: Sequence[LogFile],
     question: Question,
-    take: Callable[[Event, str], bool] | None = None,
     limit: int | None = None,
     cached: Path | None = None,
+    counting: Counting | None = None,
 ) -> Answer:
-    """Read the files and return what fits; `take` sees each fitting event and its file, and says whether to keep it.
+    """Read the files and return what fits; with `counting`, fitting events are counted there and none is returned.
 
     With a `limit`, the first events in time order are kept, and never more than twice as many are held. `cached` is the
     folder of `bridge.logs.cache`: what it holds of unchanged files is asked instead, where that is faster.
@@ -79,18 +79,16 @@ def ask(
     if cached is not None and cached.is_dir() and not question.whole and not question.needs_attributes():
         from bridge.logs.cached import answer_from
 
-        files = answer_from(files, question, cached, answer, lambda file: _keeper(file, question, answer, take, limit))
+        files = answer_from(files, question, cached, answer, lambda file: _keeper(file, question, answer, counting, limit), counting)
     for file in files:
         if question.services and file.options.service is not None and file.options.service not in question.services:
             continue
-        answer.reports.append(_ask_file(file, question, answer, take, limit))
+        answer.reports.append(_ask_file(file, question, answer, counting, limit))
     return answer
 
 
-def _ask_file(
-    file: LogFile, question: Question, answer: Answer, take: Callable[[Event, str], bool] | None, limit: int | None
-) -> FileReport:
-    keep = _keeper(file, question, answer, take, limit)
+def _ask_file(file: LogFile, question: Question, answer: Answer, counting: Counting | None, limit: int | None) -> FileReport:
+    keep = _keeper(file, question, answer, counting, limit)
     try:
         size = file.path.stat().st_size
     except OSError as error:
@@ -100,7 +98,7 @@ def _ask_file(
         # What was gathered before a fault is dropped: the full scan reads up to the damage and says what is wrong.
         marks = (len(answer.rows.at), len(answer.rows.files), len(answer.rejects.file))
         try:
-            report = _search(file, size, question, answer, keep)
+            report = _search(file, size, question, answer, keep, counting)
         except reading.damage():
             report = None
             _forget(answer, marks)
@@ -110,16 +108,15 @@ def _ask_file(
     return scan_file(file.path, file.name, file.options, keep=keep, rows=answer.rows, rejects=answer.rejects, wanted=wanted)
 
 
-def _keeper(
-    file: LogFile, question: Question, answer: Answer, take: Callable[[Event, str], bool] | None, limit: int | None
-) -> Callable[[Event], bool]:
+def _keeper(file: LogFile, question: Question, answer: Answer, counting: Counting | None, limit: int | None) -> Callable[[Event], bool]:
     """Return what judges each event of a file."""
 
     def keep(event: Event) -> bool:
         if not question.fits(event):
             return False
-        if take is not None:
-            return take(event, file.name)
+        if counting is not None:
+            counting.add(event, file.name)
+            return False
         if limit is not None and len(answer.rows.at) >= 2 * limit:
             answer.rows.keep_first(limit)
             answer.cut = True
@@ -141,7 +138,9 @@ def _forget(answer: Answer, marks: tuple[int, int, int]) -> None:
         del getattr(answer.rejects, name)[rejects:]
 
 
-def _search(file: LogFile, size: int, question: Question, answer: Answer, keep: Callable[[Event], bool]) -> FileReport | None:
+def _search(
+    file: LogFile, size: int, question: Question, answer: Answer, keep: Callable[[Event], bool], counting: Counting | None
+) -> FileReport | None:
     """Search the bytes of a file; None where a full scan has to do it: csv, no needle and no order."""
     plain = not reading.compressed(file.path)
     with file.path.open("rb", buffering=0) if plain else reading.opened(file.path, fast=True) as stream:
@@ -164,18 +163,27 @@ def _search(file: LogFile, size: int, question: Question, answer: Answer, keep: 
         region, note = _region(stream, order, size, question, scanner)
         probes = order.probes if order is not None else tuple(raw.sample(head[begin:], scanner.form, quick))
         conditions = question.needles(composed=scanner.form.composed)
+        levels: LevelSearch | None = None
         if not conditions and question.levels and size >= _WORTH_SAMPLING:
-            conditions.extend(level_needles(probes, question.levels, file.options, scanner))
+            levels = level_search(probes, question.levels, file.options, scanner)
+            conditions.extend([levels.needles] if levels is not None else [])
         if not conditions and (order is None or region == (0, size)):
             answer.rows.files.pop()
             return None
         if note:
             answer.notes.append(f"{file.name}: {note}")
         answer.passed += size - (region[1] - region[0]) if plain else 0
-        batch = None if question.needs_attributes() else _Batch(scanner=scanner, head=head[begin:])
-        _read(stream, max(begin, region[0]), region[1] if plain else None, conditions, scanner, batch)
-        if batch is not None:
-            batch.close()
+        batch = Batch(scanner=scanner, head=head[begin:])
+        if counting is not None and counting.takes_columns(question):
+            batch.sink = partial(counting.add_columns, question=question, file=file.name)
+        elif question.needs_attributes():
+            batch.fast = False
+        stretch = (max(begin, region[0]), region[1] if plain else None)
+        if levels is not None and levels.places is not None:
+            read_placed(stream, stretch, levels, scanner, batch)
+        else:
+            _read(stream, stretch, conditions, scanner, batch, levels)
+        batch.close()
     scanner.close()
     return FileReport(
         name=file.name, format=scanner.form.name, tally=tally, first=scanner.first, last=scanner.last, problems=tuple(scanner.complaints())
@@ -197,57 +205,20 @@ def _region(stream: IO[bytes], order: raw.Order | None, size: int, question: Que
     return region, f"in time order at {len(order.probes)} places, disorder {order.disorder / 1e6:g} s"
 
 
-@dataclass(slots=True, kw_only=True)
-class _Batch:
-    """Single lines waiting to be decoded together: worth the import of pyarrow only where they are many."""
-
-    scanner: Scanner
-    head: bytes
-    lines: list[bytes] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)
-    way: Callable[[bytes, int], Any] | None = None
-    tried: bool = False
-
-    def add(self, line: bytes, offset: int) -> None:
-        """Take a line with its end."""
-        self.lines.append(line)
-        self.offsets.append(offset)
-        if len(self.lines) >= _MANY:
-            self._decode()
-
-    def close(self) -> None:
-        """Decode what is left."""
-        if self.way is not None:
-            self._decode()
-        else:
-            self._alone()
-
-    def _decode(self) -> None:
-        if not self.tried:
-            from bridge.logs.columns import fast_way
-
-            self.way, self.tried = fast_way(self.scanner, self.head), True
-        table = self.way(b"".join(self.lines), 0) if self.way is not None and self.lines else None
-        if table is None:
-            self._alone()
-            return
-        from bridge.logs.columns import rows_of
-
-        self.scanner.take_all(rows_of(table, self.offsets))
-        self.lines, self.offsets = [], []
-
-    def _alone(self) -> None:
-        for line, offset in zip(self.lines, self.offsets, strict=True):
-            self.scanner.alone(line.removesuffix(b"\n"), offset)
-        self.lines, self.offsets = [], []
-
-
-def _read(stream: IO[bytes], begin: int, end: int | None, conditions: Sequence[Needles], scanner: Scanner, batch: _Batch | None) -> None:
-    """Give the scanner every event of the region that holds the needles."""
+def _read(
+    stream: IO[bytes],
+    stretch: tuple[int, int | None],
+    conditions: Sequence[Needles],
+    scanner: Scanner,
+    batch: Batch,
+    levels: LevelSearch | None,
+) -> None:
+    """Give the scanner every event of the stretch that holds the needles."""
     ordered = sorted(conditions, key=lambda needles: (len(needles), -min(map(len, needles))))
-    for offset, buffer, length in raw.chunks(stream, begin, end, scanner.form):
-        if not ordered:
-            _all(buffer, length, offset, scanner)
+    for offset, buffer, length in raw.chunks(stream, *stretch, scanner.form):
+        if not ordered or (levels is not None and not levels.proved(buffer, length)):
+            scanner.skip()
+            all_lines(buffer, length, offset, scanner)
             continue
         finder = raw.Finder(buffer, length, ordered[0])
         position = finder.after(0)
@@ -257,66 +228,9 @@ def _read(stream: IO[bytes], begin: int, end: int | None, conditions: Sequence[N
             if len(ordered) == 1 or raw.holds(data, ordered[1:]):
                 if data.find(b"\n", 0, -1) < 0:
                     scanner.tally.lines += 1
-                    if batch is not None:
-                        batch.add(data, offset + start)
-                    else:
-                        scanner.alone(data.removesuffix(b"\n"), offset + start)
+                    batch.add(data, offset + start)
                 else:
                     scanner.skip()
-                    _all(data, len(data), offset + start, scanner)
+                    all_lines(data, len(data), offset + start, scanner)
                     scanner.skip()
             position = finder.after(stop)
-
-
-def _all(data: bytes | bytearray, length: int, offset: int, scanner: Scanner) -> None:
-    lines = bytes(data[:length]).split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    scanner.tally.lines += len(lines)
-    for line in lines:
-        scanner.line(line, offset)
-        offset += len(line) + 1
-
-
-def level_needles(probes: Sequence[raw.Probe], levels: frozenset[str], options: SourceOptions, scanner: Scanner) -> list[Needles]:
-    """Return the bytes by which lines of these levels are found, as the sampled lines spell levels; none: decode all.
-
-    The sample says which field holds the level, what stands before it, and in which case its words are; the words of a
-    wanted level that the sample lacks are looked for in the same way.
-    """
-    if scanner.form.name == "nginx" and "level" not in options.fields:
-        return [tuple(_STATUS[level] for level in sorted(levels))] if levels <= set(_STATUS) else []
-    if scanner.form.composed or options.message_patterns or "" in levels:
-        return []
-    spelled: set[str] = set()
-    glues: set[bytes] = set()
-    for probe in probes:
-        key = _level_key(probe, scanner)
-        if key is None:
-            return []
-        value = probe.record[key]
-        if not isinstance(value, str) or not value.isalpha() or len(value) <= 1:
-            return []
-        spelled.add(value)
-        glues.add(_glue(probe.raw, key, value, scanner.form.name))
-    if not spelled or len(glues) != 1 or _UNCLEAR in glues:
-        return []
-    glue = glues.pop()
-    wanted = {value for value in spelled if level_of(value) in levels}
-    for level in levels - {level_of(value) for value in wanted}:
-        words = spellings(level)
-        wanted |= {change(word) for word in words for change in _SPELLINGS if all(value == change(value) for value in spelled)}
-    return [tuple(sorted(glue + value.encode() for value in wanted))] if wanted else []
-
-
-def _level_key(probe: raw.Probe, scanner: Scanner) -> str | None:
-    plan = scanner.mapper.plans.get(tuple(probe.record), ())
-    return next((key for part, key, _, _ in plan if part == "level" and key is not None), None)
-
-
-def _glue(line: bytes, key: str, value: str, form: str) -> bytes:
-    """Return what stands before the level's value in this line, from its key on; empty in plain text."""
-    if form not in {"json", "logfmt"}:
-        return b""
-    found = re.search(re.escape(key.encode()) + rb'["=: ]{1,5}(?=' + re.escape(value.encode()) + rb"\b)", line)
-    return found[0] if found else _UNCLEAR

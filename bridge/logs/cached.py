@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from bridge.logs import reading
+from bridge.logs import reading, sql
 from bridge.logs.cache import Entry, fresh
 from bridge.logs.paths import LogFile
 from bridge.logs.question import Question
 from bridge.logs.records import Event
 from bridge.logs.scan import FileReport
 
+if TYPE_CHECKING:
+    import duckdb
+
+    from bridge.logs.counting import Counting
+
 _BATCH: Final = 20_000
 _COLUMNS: Final = 'epoch_us("at"), level, service, account_id, trace_id, message, "offset", filename'
 
 
 def answer_from(
-    files: Sequence[LogFile], question: Question, base: Path, answer: Any, keeper: Callable[[LogFile], Callable[[Event], bool]]
+    files: Sequence[LogFile],
+    question: Question,
+    base: Path,
+    answer: Any,
+    keeper: Callable[[LogFile], Callable[[Event], bool]],
+    counting: Counting | None = None,
 ) -> list[LogFile]:
     """Add what the cache knows to the answer; return the files that have to be read.
 
@@ -34,35 +44,22 @@ def answer_from(
         else:
             held.append((file, entry))
     if held:
-        _ask(held, question, base, answer, keeper)
+        _ask(held, question, base, answer, keeper, counting)
     return left
 
 
-def condition(question: Question) -> tuple[str, list[Any]]:
-    """Return the question as SQL over the cached columns, in DuckDB's words, and its values."""
-    words: list[str] = []
-    values: list[Any] = []
-    for bound, sign in ((question.start, ">="), (question.end, "<")):
-        if bound is not None:
-            words.append(f'"at" {sign} make_timestamptz(?)')
-            values.append(bound)
-    columns = (("level", question.levels), ("service", question.services), ("account_id", question.accounts), ("trace_id", question.traces))
-    for name, wanted in columns:
-        if wanted:
-            words.append(f"{name} IN ({', '.join('?' * len(wanted))})")
-            values.extend(sorted(wanted))
-    for text in question.grep:
-        words.append("contains(message, ?)")
-        values.append(text)
-    return " AND ".join(words) or "true", values
-
-
 def _ask(
-    held: Sequence[tuple[LogFile, Entry]], question: Question, base: Path, answer: Any, keeper: Callable[[LogFile], Callable[[Event], bool]]
+    held: Sequence[tuple[LogFile, Entry]],
+    question: Question,
+    base: Path,
+    answer: Any,
+    keeper: Callable[[LogFile], Callable[[Event], bool]],
+    counting: Counting | None,
 ) -> None:
     import duckdb
 
     places: dict[str, tuple[int, Callable[[Event], bool]]] = {}
+    names: dict[str, str] = {}
     for file, entry in held:
         number = len(answer.rows.files)
         answer.rows.files.append(file.name)
@@ -70,19 +67,55 @@ def _ask(
         answer.size += entry.identity.size
         for part in entry.parts:
             places[part.file] = (number, keeper(file))
-    where, values = condition(question)
-    message = "message" if question.parts is None or "message" in question.needed() else "''"
-    columns = _COLUMNS.replace("message", message)
-    query = f"SELECT {columns} FROM read_parquet(?, filename=true) WHERE {where}"  # noqa: S608 - made of our own words; values are bound
+            names[part.file] = file.name
     connection = duckdb.connect()
     try:
-        result = connection.execute(query, [[str(base / name) for name in places], *values])
-        while rows := result.fetchmany(_BATCH):
-            for at, level, service, account_id, trace_id, text, offset, name in rows:
-                number, keep = places[name.rpartition("/")[2]]
-                event = Event(at, level, service, account_id, trace_id, text, "{}", offset)
-                if keep(event):
-                    answer.rows.add(event, number)
+        if counting is not None and counting.takes_columns(question):
+            _count(connection, {str(base / name): file for name, file in names.items()}, question, counting)
+        else:
+            _rows(connection, {str(base / name): place for name, place in places.items()}, question, answer)
     finally:
         connection.close()
     answer.notes.append(f"{len(held)} files answered from the cache {base}")
+
+
+def _source(paths: Iterable[str]) -> str:
+    return f"read_parquet([{', '.join(map(sql.text, paths))}], filename=true)"
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, places: dict[str, tuple[int, Callable[[Event], bool]]], question: Question, answer: Any
+) -> None:
+    values = sql.Values(place="${}".format)
+    where = sql.condition(question, values, "make_timestamptz({})".format)
+    message = "message" if question.parts is None or "message" in question.needed() else "''"
+    columns = _COLUMNS.replace("message", message)
+    query = f"SELECT {columns} FROM {_source(places)} WHERE {where}"  # noqa: S608 - made of our own words; values are bound
+    result = connection.execute(query, values.found)
+    while rows := result.fetchmany(_BATCH):
+        for at, level, service, account_id, trace_id, text, offset, name in rows:
+            number, keep = places[name]
+            event = Event(at, level, service, account_id, trace_id, text, "{}", offset)
+            if keep(event):
+                answer.rows.add(event, number)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, names: dict[str, str], question: Question, counting: Counting) -> None:
+    """Let DuckDB count: only groups come back."""
+    values = sql.Values(place="${}".format)
+    where = sql.condition(question, values, "make_timestamptz({})".format)
+    fields = [name for name in counting.fields if name != "template"]
+    every = counting.every
+    bucket = f'epoch_us("at") // {every} * {every}' if every else None
+    columns = ["filename" if name == "file" else name for name in fields]
+    query = sql.counts(_source(names), where, bucket, columns, "template" in counting.fields)
+    result = connection.execute(query, values.found)
+    while rows := result.fetchmany(_BATCH):
+        counting.add_groups((_group(row, fields, names, timed=bucket is not None) for row in rows))
+
+
+def _group(row: tuple[Any, ...], fields: Sequence[str], names: dict[str, str], *, timed: bool) -> tuple[Any, ...]:
+    """Return a row with its bucket first (0 without) and the names of files as they were asked for."""
+    at, rest = (row[0], row[1:]) if timed else (0, row)
+    values = [names[value] if name == "file" else value for name, value in zip(fields, rest, strict=False)]
+    return (at, *values, *rest[len(fields) :])

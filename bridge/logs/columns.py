@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import repeat
-from typing import TYPE_CHECKING, Any, Final
+from itertools import islice, repeat
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -14,12 +15,22 @@ from bridge.logs import raw
 from bridge.logs.formats.json_lines import EXPORTS
 from bridge.logs.records import MESSAGE_LIMIT, Event, Mapper, level_of
 from bridge.logs.scan import Scanner
+from bridge.logs.times import Clockwork, TimeError, parse_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _PARTS: Final = ("at", "level", "service", "trace_id", "account_id", "message")
 _NOTHING: Final = ("", "-", "null", "None", "none", "nil")
+
+
+_TIMES: Final = re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\d\d:[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z\n)+", re.ASCII)
+_MINUTE: Final = 16
+_SAMPLED: Final = 100
+"""Lines that show under which names the parts stand; a line that is not like them leaves its chunk to the scanner."""
+
+Columns = dict[str, list[Any]]
+"""at in microseconds, level, service, account_id, trace_id, message: a list each, an event a place."""
 
 
 def schema() -> pa.Schema:
@@ -31,16 +42,25 @@ def schema() -> pa.Schema:
 
 
 def fast_way(scanner: Scanner, head: bytes) -> Callable[[bytes, int], Any] | None:
-    """Return what decodes a chunk of JSON lines to a table, None where a chunk is not that simple; None: no such way.
+    """Return what decodes a chunk of JSON lines to a table, None where a chunk is not that simple; None: no such way."""
+    lines = _lines_of(scanner, head)
+    return lines.table if lines is not None else None
 
-    Only names that lie at the top of the objects, in the order in which they are looked for.
-    """
+
+def lists_way(scanner: Scanner, head: bytes) -> Callable[[bytes], Columns | None] | None:
+    """Return what decodes a chunk of JSON lines to lists, without pyarrow; None as `fast_way`."""
+    lines = _lines_of(scanner, head)
+    return lines.lists if lines is not None else None
+
+
+def _lines_of(scanner: Scanner, head: bytes) -> _Lines | None:
+    """Return how the lines are decoded: only names that lie at the top of the objects, in the order in which they are looked for."""
     options, mapper = scanner.mapper.refs, scanner.mapper
     if scanner.form.name != "json" or mapper.patterns or mapper.pairs or any(ref.pattern for ref in options.values()):
         return None
-    probes = list(raw.sample(head, scanner.form, mapper))
+    probes = list(islice(raw.sample(head, scanner.form, mapper), _SAMPLED))
     keys: dict[str, str] = {}
-    before: list[str] = list(EXPORTS)  # objects around events: see formats.exports
+    before: list[str] = list(EXPORTS)
     for part in _PARTS:
         if part not in options or (part == "service" and mapper.service is not None):
             continue
@@ -68,7 +88,7 @@ def fast_way(scanner: Scanner, head: bytes) -> Callable[[bytes, int], Any] | Non
         rename=renamed,
         gc=False,
     )
-    return _Lines(decoder=msgspec.json.Decoder(shape), mapper=mapper, keys=keys, columns=columns).table
+    return _Lines(decoder=msgspec.json.Decoder(shape), mapper=mapper, keys=keys, columns=columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +131,48 @@ class _Lines:
         level = _levels(get["level"]) if "level" in get else pa.array([""] * len(found))
         columns = [at, level, service, get.get("trace_id", empty), get.get("account_id", empty), get.get("message", empty)]
         return pa.Table.from_arrays([*columns, pa.array(starts + offset)], schema=schema())
+
+    def lists(self, data: bytes) -> Columns | None:
+        """Return the events of a chunk, or None."""
+        try:
+            found = self.decoder.decode_lines(data)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return None
+        if len(found) != data.count(b"\n") + (not data.endswith(b"\n")):
+            return None
+        by_name = {name: list(map(operator.attrgetter(f"c{n}"), found)) for n, name in enumerate(self.columns)}
+        get = {part: by_name[name] for part, name in self.keys.items()}
+        times = _micros(get["at"])
+        messages = get.get("message") or [""] * len(found)
+        if times is None or None in messages or max(map(len, messages)) > MESSAGE_LIMIT:
+            return None
+        columns: Columns = {"at": times, "message": messages}
+        for part in ("service", "trace_id", "account_id"):
+            if part not in get:
+                columns[part] = [None] * len(found)
+                continue
+            values = get[part]
+            if any(value is not None and (value.strip() != value or value in _NOTHING) for value in set(values)):
+                return None
+            columns[part] = values
+        columns["service"] = [self.mapper.service or ""] * len(found) if "service" not in get else [value or "" for value in get["service"]]
+        levels = {word: level_of(word) for word in set(get.get("level", ()))}
+        columns["level"] = [levels[word] for word in get["level"]] if "level" in get else [""] * len(found)
+        return columns
+
+
+def _micros(texts: list[str | None]) -> list[int] | None:
+    """Return the microseconds of times in UTC, written as ISO 8601 has them; None: one is not."""
+    if None in texts:
+        return None
+    times = cast("list[str]", texts)
+    if not _TIMES.fullmatch("\n".join(times) + "\n"):
+        return None
+    try:
+        minutes = {minute: parse_text(f"{minute}:00Z", Clockwork()) for minute in {text[:_MINUTE] for text in times}}
+    except TimeError:
+        return None
+    return [minutes[text[:_MINUTE]] + round(float(text[_MINUTE + 1 : -1]) * 1_000_000) for text in times]
 
 
 def _longest(texts: pa.Array) -> int:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bridge.cli import log_questions, output
 from bridge.errors import ExitCode, InputError
 
-if TYPE_CHECKING:
-    from bridge.logs.records import Event
-
 
 def run(args: argparse.Namespace) -> int:
     """Count, and print the groups: by time first, then by size."""
-    from bridge.logs.ask import ask
     from bridge.logs.counting import Counting
     from bridge.logs.question import CORE
 
@@ -26,21 +21,11 @@ def run(args: argparse.Namespace) -> int:
     files, problems = log_questions.files(args)
     question = log_questions.question(args, attributes=any(field not in {*CORE, "template", "file"} for field in fields), parts=parts)
     counting = Counting(fields=fields, every=every)
-
-    def take(event: Event, file: str) -> bool:
-        counting.add(event, file)
-        return False
-
-    answer = ask(files, question, take, cached=log_questions.cache(args))
+    answer = log_questions.ask_files(args, files, question, counting=counting)
     groups = counting.groups()
     rows = [_row(at, values, fields, count, counting.templates, every) for (at, values), count in groups]
     if args.output == "parquet":
-        if sys.stdout.isatty():
-            raise InputError("Parquet is no text for a terminal", hint="bridge logs count ... --output parquet > counts.parquet")
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        pq.write_table(pa.Table.from_pylist(rows), sys.stdout.buffer)
+        log_questions.parquet(rows, "count")
     elif args.output == "jsonl":
         for row in rows:
             print(json.dumps(row, ensure_ascii=False))

@@ -1,0 +1,158 @@
+"""Many lines at once: those that a proof does not pass over, and their decoding in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from bridge.logs import raw
+from bridge.logs.scan import Scanner
+
+if TYPE_CHECKING:
+    from bridge.logs.columns import Columns
+    from bridge.logs.levels import LevelSearch
+
+_MANY: Final = 4_096
+_BRACE: Final = ord("{")
+_NEWLINE: Final = ord("\n")
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """Single lines waiting to be decoded together: worth the import of pyarrow only where they are many."""
+
+    scanner: Scanner
+    head: bytes
+    sink: Callable[[Columns], None] | None = None
+    """Takes decoded columns instead of the scanner; the lines are counted here."""
+    fast: bool = True
+    """False: attributes are wanted, which no fast way makes."""
+    lines: list[bytes] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    way: Callable[..., Any] | None = None
+    tried: bool = False
+
+    def add(self, line: bytes, offset: int) -> None:
+        """Take a line with its end."""
+        self.extend([line], [offset])
+
+    def extend(self, lines: Iterable[bytes], offsets: Iterable[int]) -> None:
+        """Take lines with their ends."""
+        self.lines.extend(lines)
+        self.offsets.extend(offsets)
+        if len(self.lines) >= _MANY:
+            self._decode()
+
+    def close(self) -> None:
+        """Decode what is left."""
+        if self.way is not None or self.sink is not None:
+            self._decode()
+        else:
+            self._alone()
+
+    def _decode(self) -> None:
+        if not self.tried and self.fast:
+            from bridge.logs.columns import fast_way, lists_way
+
+            self.way = fast_way(self.scanner, self.head) if self.sink is None else lists_way(self.scanner, self.head)
+        self.tried = True
+        if self.way is None or not self.lines:
+            self._alone()
+            return
+        data = b"".join(self.lines)
+        if self.sink is not None:
+            columns = self.way(data)
+            if columns is None:
+                self._alone()
+                return
+            self.scanner.count_all(len(self.lines), min(columns["at"]), max(columns["at"]))
+            self.sink(columns)
+        else:
+            table = self.way(data, 0)
+            if table is None:
+                self._alone()
+                return
+            from bridge.logs.columns import rows_of
+
+            self.scanner.take_all(rows_of(table, self.offsets))
+        self.lines, self.offsets = [], []
+
+    def _alone(self) -> None:
+        for line, offset in zip(self.lines, self.offsets, strict=True):
+            self.scanner.alone(line.removesuffix(b"\n"), offset)
+        self.lines, self.offsets = [], []
+
+
+def all_lines(data: bytes | bytearray, length: int, offset: int, scanner: Scanner) -> None:
+    """Give the scanner every line."""
+    lines = bytes(data[:length]).split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    scanner.tally.lines += len(lines)
+    for line in lines:
+        scanner.line(line, offset)
+        offset += len(line) + 1
+
+
+def read_placed(stream: IO[bytes], stretch: tuple[int, int | None], levels: LevelSearch, scanner: Scanner, batch: Batch) -> None:
+    """Decode what can't be passed over by its level, with the lines around it that belong together."""
+    import numpy as np
+
+    marks = np.empty(0, np.bool_)
+    for offset, buffer, length in raw.chunks(stream, *stretch, scanner.form):
+        if len(marks) < len(buffer):
+            marks = np.empty(len(buffer), np.bool_)
+        _one_chunk(buffer, length, offset, marks, levels, scanner, batch)
+
+
+def _one_chunk(buffer: bytearray, length: int, offset: int, marks: Any, levels: LevelSearch, scanner: Scanner, batch: Batch) -> None:
+    """Look at the lines of one chunk; no array over the buffer outlives it, so that the buffer may grow."""
+    import numpy as np
+
+    data = np.frombuffer(buffer, np.uint8, length)
+    breaks = np.equal(data, _NEWLINE, out=marks[:length]).nonzero()[0] + 1
+    starts = np.concatenate((np.zeros(1, breaks.dtype), breaks))
+    starts = starts[:-1] if starts[-1] == length else starts
+    passed = levels.places.passed(buffer, length, starts) if levels.places is not None else np.zeros(len(starts), np.bool_)
+    # A second object on the line, or a second field of that name, may have the level that is wanted.
+    spots = [spot for needle in levels.needles for spot in _spots(buffer, length, needle)]
+    passed[np.searchsorted(starts, spots, side="right") - 1] = False
+    left = np.flatnonzero(~passed)
+    first = data[starts] == _BRACE
+    if first.all():
+        odd = left[:0]
+        single = left
+    else:
+        follow = np.append(first[1:], True)
+        odd = np.flatnonzero(~(first & follow))
+        single = left[(first & follow)[left]]
+    if len(single):
+        begins = starts[single].tolist()
+        ends = np.append(starts, length)[single + 1].tolist()
+        scanner.tally.lines += len(begins)
+        batch.extend([bytes(buffer[begin:end]) for begin, end in zip(begins, ends, strict=True)], [offset + begin for begin in begins])
+    if len(odd):
+        _around(buffer, offset, odd.tolist(), starts[odd].tolist(), np.append(starts, length)[odd + 1].tolist(), scanner)
+
+
+def _spots(buffer: bytearray, length: int, needle: bytes) -> list[int]:
+    """Return where a needle stands."""
+    found: list[int] = []
+    position = buffer.find(needle, 0, length)
+    while position >= 0:
+        found.append(position)
+        position = buffer.find(needle, position + len(needle), length)
+    return found
+
+
+def _around(buffer: bytearray, offset: int, numbers: list[int], begins: list[int], ends: list[int], scanner: Scanner) -> None:
+    """Give the scanner lines that other lines belong to, or that belong to another."""
+    scanner.tally.lines += len(numbers)
+    previous = -2
+    for number, begin, end in zip(numbers, begins, ends, strict=True):
+        if number != previous + 1:
+            scanner.skip()
+        scanner.line(bytes(buffer[begin:end]).removesuffix(b"\n"), offset + begin)
+        previous = number
+    scanner.skip()
