@@ -56,25 +56,9 @@ def _follow_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _logs_arguments(parser: argparse.ArgumentParser) -> None:
-    from bridge.cli import logs_arguments
+    from bridge.cli.logs_arguments import logs_arguments
 
-    parser.add_argument("action", choices=("templates", "compare", *logs_arguments.ACTIONS))
-    parser.add_argument("files", nargs="*", metavar="FILE", help="log files, plain or compressed; - reads stdin")
-    logs_arguments.question_arguments(parser)
-    templates = parser.add_argument_group("templates")
-    templates.add_argument(
-        "--field", metavar="NAME", help="where the message is in JSON lines (default: message, msg, event, log, text, body)"
-    )
-    templates.add_argument("--content-column", metavar="NAME", help="FILE is CSV; the messages are in this column")
-    templates.add_argument("--assign", metavar="OUT", help="write one JSON line a line: line, template_id, template (- writes to stdout)")
-    templates.add_argument("--known", metavar="FILE", help="templates of earlier runs (JSON): read first, brought up to date at the end")
-    compare = parser.add_argument_group("compare")
-    compare.add_argument(
-        "--before", nargs="+", default=[], metavar="FILE|TIME..TIME", help="how it normally is: files, a stretch of time, or both"
-    )
-    compare.add_argument("--after", nargs="+", default=[], metavar="FILE|TIME..TIME", help="how it is now")
-    compare.add_argument("--by", default="service", metavar="FIELD", help="the groups that are ranked (default service)")
-    compare.add_argument("--source", metavar="NAME", help="read the files as this log source of bridge.yaml says")
+    logs_arguments(parser)
 
 
 def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:

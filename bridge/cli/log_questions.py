@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bridge.logs.ask import Answer
+    from bridge.logs.counting import Counting
     from bridge.logs.options import SourceOptions
     from bridge.logs.paths import LogFile
     from bridge.logs.question import Question
+    from bridge.logs.skew import Skew
 
 _STDIN = "-"
+_NARROW = ("since", "until", "window", "account", "trace", "service", "level", "where", "grep")
 
 
 def files(args: argparse.Namespace) -> tuple[list[LogFile], list[str]]:
@@ -55,10 +58,113 @@ def files(args: argparse.Namespace) -> tuple[list[LogFile], list[str]]:
 def _options(args: argparse.Namespace) -> SourceOptions:
     from bridge.logs.options import SourceOptions, parse_sources
 
-    declared = {key: value for key, value in (("format", args.format), ("zone", args.zone)) if value}
+    declared: dict[str, Any] = {key: value for key, value in (("format", args.format), ("zone", args.zone)) if value}
+    if args.content_column:
+        declared |= {"format": "csv", "fields": {"message": args.content_column}}
+    elif args.field:
+        declared["fields"] = {"message": args.field}
     if not declared:
         return SourceOptions(paths=("-",))
     return parse_sources({"sources": [{"paths": ["-"], **declared}]}, "--format, --zone")[0]
+
+
+def narrowed(args: argparse.Namespace) -> bool:
+    """Tell whether any flag asks for certain events, or says how the files are read."""
+    return any(getattr(args, name) for name in (*_NARROW, "source", "format", "zone"))
+
+
+def fewer(args: argparse.Namespace) -> bool:
+    """Tell whether any flag asks for certain events only."""
+    return any(getattr(args, name) for name in _NARROW)
+
+
+def ask_files(
+    args: argparse.Namespace, files: list[LogFile], asked: Question, *, limit: int | None = None, counting: Counting | None = None
+) -> Answer:
+    """Answer a question from these files; sources whose events take their account from their trace are read as that needs."""
+    if any(file.options.account_from_trace for file in files):
+        from bridge.logs.by_trace import ask_by_trace
+
+        return ask_by_trace(files, asked, limit=limit, cached=cache(args), counting=counting)
+    from bridge.logs.ask import ask
+
+    return ask(files, asked, limit=limit, cached=cache(args), counting=counting)
+
+
+def ask_clocks(args: argparse.Namespace, files: list[LogFile], asked: Question) -> tuple[Answer, list[Skew]]:
+    """Answer with at most --limit events; --skew and --apply-skew look at the traces of the whole window first.
+
+    With --apply-skew the times are those of the reference's clock, also where the window begins and ends.
+    """
+    from dataclasses import replace
+
+    if not (args.skew or args.apply_skew):
+        return ask_files(args, files, asked, limit=args.limit), []
+    from bridge.logs.question import Question
+    from bridge.logs.skew import estimate
+
+    parts = frozenset({"at", "service", "trace_id"})
+    seen = ask_files(args, files, Question(start=asked.start, end=asked.end, attributes=False, parts=parts, whole=asked.whole)).rows
+    found = estimate(seen.at, seen.service, seen.trace_id)
+    shifts = {skew.service: skew.shift for skew in found if skew.shift}
+    if not args.apply_skew or not shifts:
+        return ask_files(args, files, asked, limit=args.limit), found
+    most = max(map(abs, shifts.values()))
+    start = None if asked.start is None else asked.start - most
+    answer = ask_files(args, files, replace(asked, start=start, end=None if asked.end is None else asked.end + most))
+    rows = answer.rows
+    rows.at[:] = [at - shifts.get(service, 0) for at, service in zip(rows.at, rows.service, strict=True)]
+    first, last = asked.start or 0, asked.end if asked.end is not None else 1 << 62
+    rows.keep([number for number, at in enumerate(rows.at) if first <= at < last])
+    return answer, found
+
+
+def skew_records(skews: Iterable[Skew]) -> list[dict[str, Any]]:
+    """Return what was estimated, in seconds: ahead of the reference when positive."""
+    return [
+        {
+            "service": skew.service,
+            "reference": skew.reference,
+            "seconds": skew.shift / 1e6,
+            "low": skew.low / 1e6,
+            "high": skew.high / 1e6,
+            "traces": skew.traces,
+            "agreeing": skew.agreeing,
+        }
+        for skew in skews
+    ]
+
+
+def tell_clocks(args: argparse.Namespace, skews: list[Skew]) -> None:
+    """Say on stderr how far clocks differ, and whether that was applied."""
+    if args.skew and not skews:
+        output.narrate("  clocks: no two services share five traces that tell which calls the other")
+    for skew in skews:
+        seen = f"{skew.low / 1e6:+.3f} to {skew.high / 1e6:+.3f} s, {skew.agreeing} of {skew.traces} traces"
+        if not skew.shift:
+            output.narrate(f"  clocks: {output.safe(skew.service)} and {output.safe(skew.reference)} may agree ({seen})")
+            continue
+        done = "applied" if args.apply_skew else "not applied: --apply-skew"
+        way = "ahead of" if skew.shift > 0 else "behind"
+        size = f"{abs(skew.shift) / 1e6:.3f} s {way}"
+        output.narrate(f"  clocks: {output.safe(skew.service)} is {size} {output.safe(skew.reference)} ({seen}); {done}")
+
+
+def parquet(rows: list[dict[str, Any]], command: str, names: Iterable[str] = ()) -> None:
+    """Write records as Parquet to stdout; nested values as JSON. `names`: the columns where there is no record."""
+    import json
+
+    if sys.stdout.isatty():
+        raise InputError("Parquet is no text for a terminal", hint=f"bridge logs {command} ... --output parquet > {command}.parquet")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    flat = [
+        {key: json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | tuple) else value for key, value in row.items()}
+        for row in rows
+    ]
+    table = pa.Table.from_pylist(flat) if flat else pa.table({name: pa.nulls(0, pa.string()) for name in names})
+    pq.write_table(table, sys.stdout.buffer, compression="zstd")
 
 
 def _configured(args: argparse.Namespace) -> tuple[tuple[SourceOptions, ...], Path, str]:

@@ -95,7 +95,7 @@ def select(files: Sequence[LogFile], request: LogRequest) -> LogResult:
     reports = [_scan(file, keep, rows, rejects, reads) for file in chosen]
     order = rows.order()
     if by_trace:
-        _accounts_from_traces(rows, [file.options.account_from_trace for file in chosen])
+        accounts_from_traces(rows, [file.options.account_from_trace for file in chosen])
         columns = zip(rows.at, rows.level, rows.service, rows.account_id, rows.trace_id, strict=True)
         fits = np.fromiter((wanted.wants(*row) for row in columns), dtype=np.bool_, count=len(rows.at))
         order = order[fits[order]]
@@ -107,7 +107,7 @@ def read_all(files: Sequence[LogFile]) -> LogResult:
     rows, rejects = Rows(), Rejects()
     reports = [_scan(file, lambda _: True, rows, rejects, None) for file in files]
     if any(file.options.account_from_trace for file in files):
-        _accounts_from_traces(rows, [file.options.account_from_trace for file in files])
+        accounts_from_traces(rows, [file.options.account_from_trace for file in files])
     return _result(rows, rejects, reports, rows.order(), limit=None, skipped_files=0)
 
 
@@ -119,7 +119,7 @@ def _may_serve(file: LogFile, wanted: Wish) -> bool:
     return not wanted.services or file.options.service is None or file.options.service in wanted.services
 
 
-def _accounts_from_traces(rows: Rows, flags: Sequence[bool]) -> None:
+def accounts_from_traces(rows: Rows, flags: Sequence[bool]) -> None:
     """Fill in accounts by trace, in files whose source asks for it; a trace that names two accounts gives none."""
     seen: dict[str, set[str]] = {}
     for account_id, trace_id in zip(rows.account_id, rows.trace_id, strict=True):

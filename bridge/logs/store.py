@@ -82,10 +82,13 @@ class Rows:
 
     def keep_first(self, count: int) -> None:
         """Forget all but the first events in time order, equal times by file and offset."""
-        order = sorted(range(len(self.at)), key=lambda number: (self.at[number], self.file[number], self.offset[number]))[:count]
+        self.keep(sorted(range(len(self.at)), key=lambda number: (self.at[number], self.file[number], self.offset[number]))[:count])
+
+    def keep(self, numbers: Sequence[int]) -> None:
+        """Forget all rows but these, in this order."""
         for name in _COLUMNS:
             column = getattr(self, name)
-            column[:] = [column[number] for number in order]
+            column[:] = [column[number] for number in numbers]
 
     def order(self) -> Any:
         """Return the row numbers in time order, equal times by file and offset."""

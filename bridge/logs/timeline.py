@@ -16,6 +16,7 @@ _LEFT: Final = 150
 _LANE: Final = 26
 _TOP: Final = 58
 _COLOURS: Final = {"FATAL": "#7f1d1d", "ERROR": "#c0262d", "WARN": "#b7791f"}
+_BAD: Final = frozenset({"ERROR", "FATAL"})
 _OTHER: Final = "#5b7083"
 _MARKS: Final = {"change": "#6b3fa0", "ticket": "#0f6c5c", "failing": "#c0262d"}
 _MOST_DOTS: Final = 4_000
@@ -112,7 +113,8 @@ def picture(entries: Sequence[Entry], title: str) -> str:
     shapes.append(_text(16, bottom + 38, _words(events, marks), size=11, fill=_OTHER))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}" role="img" '
-        f'font-family="system-ui, sans-serif"><title>{_safe(title)}</title><rect width="100%" height="100%" fill="#ffffff"/>'
+        f'aria-labelledby="title words" font-family="system-ui, sans-serif"><title id="title">{_safe(title)}</title>'
+        f'<desc id="words">{_safe(_told(entries, events, marks))}</desc><rect width="100%" height="100%" fill="#ffffff"/>'
         + "\n".join(shapes)
         + "</svg>\n"
     )
@@ -135,8 +137,27 @@ def _dot(entry: Entry, x: float, y: float) -> str:
 
 
 def _words(events: Sequence[Entry], marks: Sequence[Entry]) -> str:
-    bad = sum(entry.level in {"ERROR", "FATAL"} for entry in events)
+    bad = sum(entry.level in _BAD for entry in events)
     return f"{len(events):,} events, {bad:,} of them errors, {len(marks)} marks"
+
+
+def _told(entries: Sequence[Entry], events: Sequence[Entry], marks: Sequence[Entry]) -> str:
+    """Return the picture in words: how many events of which service, and what is marked when."""
+    services = sorted({entry.service for entry in events})
+    counts = "; ".join(
+        f"{service or '(no service)'}: {sum(one.service == service for one in events):,} events, "
+        f"{sum(one.service == service and one.level in _BAD for one in events):,} of them errors"
+        for service in services
+    )
+    gaps = [entry for entry in entries if entry.kind == "gap"]
+    silences = [f"{_when(gap.at)} UTC {gap.text}" for gap in gaps[:_LABELS]]
+    told = [f"{_when(mark.at)} UTC {mark.kind}: {mark.text[:80]}" for mark in marks[:_LABELS]]
+    more = len(marks) + len(gaps) - len(told) - len(silences)
+    return ". ".join([_words(events, marks), counts or "no events", *told, *silences, *([f"{more} more"] if more else [])]) + "."
+
+
+def _when(at: int) -> str:
+    return f"{EPOCH + timedelta(microseconds=at):%Y-%m-%d %H:%M:%S}"
 
 
 def _text(x: float, y: float, text: str, *, size: int = 12, anchor: str = "start", fill: str = "#1d2733", weight: str = "400") -> str:

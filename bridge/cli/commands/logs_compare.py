@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli import log_questions, output
@@ -31,7 +32,7 @@ _FINDINGS = (
 
 def run(args: argparse.Namespace) -> int:
     """Compare two sets of events and print what is different, the likeliest cause first."""
-    from bridge.analysis.compare import compare
+    from bridge.analysis.compare import Difference, compare
 
     if not args.before or not args.after:
         raise InputError("which logs are compared?", hint=_HINT)
@@ -40,6 +41,11 @@ def run(args: argparse.Namespace) -> int:
     found = compare(before, after, by=args.by)
     for problem in dict.fromkeys([*problems, *more]):
         output.narrate(f"  ! {output.safe(problem)}")
+    if args.output == "parquet":
+        from bridge.workflow.codec import to_plain
+
+        log_questions.parquet(to_plain(found)["findings"], "compare", Difference.__slots__)
+        return ExitCode.DONE
     if args.output != "text":
         output.data(args, found, records="findings")
         return ExitCode.DONE
@@ -53,7 +59,7 @@ def _events(args: argparse.Namespace, side: str) -> tuple[Any, list[str]]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from bridge.logs.selection import read_all
+    from bridge.logs.store import events_table
 
     given: Sequence[str] = getattr(args, side)
     windows = [window for window in map(_window, given) if window is not None]
@@ -61,8 +67,9 @@ def _events(args: argparse.Namespace, side: str) -> tuple[Any, list[str]]:
     if not names and not args.source:
         raise InputError(f"which files are --{side}?", hint=_HINT)
     files, missing = log_questions.files(argparse.Namespace(**{**vars(args), "files": names}))
-    result = read_all(files)
-    table = result.table
+    asked = replace(log_questions.question(args, attributes=True), whole=True)  # every line is counted
+    answer = log_questions.ask_files(args, files, asked)
+    table, _ = events_table(answer.rows, answer.rows.order().tolist())
     if windows:
         at = pc.cast(table["at"], pa.int64()).to_numpy()
         table = table.filter(pa.array(np.any([(at >= start) & (at < end) for start, end in windows], axis=0)))
@@ -70,10 +77,10 @@ def _events(args: argparse.Namespace, side: str) -> tuple[Any, list[str]]:
         raise InputError(
             f"--{side} holds no events", where=", ".join(names), hint="bridge logs formats explain FILE tells how a file is read"
         )
-    counts = result.counts
+    counts = answer.counts()
     if counts["rejected"]:
         missing = [*missing, f"--{side}: {counts['rejected']:,} of {counts['lines']:,} lines are no events"]
-    return table, [*missing, *result.problems]
+    return table, [*missing, *answer.problems()]
 
 
 def _window(text: str) -> tuple[int, int] | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.cli import log_questions, output
 from bridge.errors import ExitCode, InputError
+
+if TYPE_CHECKING:
+    from bridge.logs.question import Question
 
 _KNOWN = (
     ("json", "JSON lines and arrays, objects over several lines; exports of CloudWatch, Google Cloud, OpenTelemetry"),
@@ -39,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("which file is to be explained?", hint="bridge logs formats explain FILE...")
     args.files = names
     files, problems = log_questions.files(args)
-    rows: list[dict[str, Any]] = [_explained(file) for file in files]
+    question = log_questions.question(args, attributes=True)
+    rows: list[dict[str, Any]] = [_explained(file, question) for file in files]
     good = not problems and all(row["share"] >= _MOSTLY for row in rows)
     if args.output == "text":
         for row in rows:
@@ -51,8 +55,11 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.DONE if good or action == "explain" else ExitCode.NO
 
 
-def _explained(file: Any) -> dict[str, Any]:
-    """Return how the first 256 KiB of a file are read, by which shares the format was chosen, and what was rejected."""
+def _explained(file: Any, question: Question) -> dict[str, Any]:
+    """Return how the first 256 KiB of a file are read, by which shares the format was chosen, and what was rejected.
+
+    `first_event` is the first that fits the flags, `fit` how many do.
+    """
     from bridge.logs import reading, sniff
     from bridge.logs.scan import scan_file
     from bridge.logs.store import Rejects, Rows
@@ -64,7 +71,7 @@ def _explained(file: Any) -> dict[str, Any]:
     seen = sniff.sniff(head, everything=True)
     rows, rejects = Rows(), Rejects()
     options = replace(file.options, format=file.options.format or seen.name)
-    report = scan_file(file.path, file.name, options, keep=lambda _: len(rows.at) == 0, rows=rows, rejects=rejects, pieces=[(0, head)])
+    report = scan_file(file.path, file.name, options, keep=question.fits, rows=rows, rejects=rejects, pieces=[(0, head)])
     read = report.tally.parsed + report.tally.joined
     first = (
         {name: getattr(rows, name)[0] for name in ("level", "service", "account_id", "trace_id", "message", "attributes")}
@@ -78,6 +85,7 @@ def _explained(file: Any) -> dict[str, Any]:
         "shares": {name: round(share, 3) for name, share in seen.shares.items()},
         "lines": report.tally.lines,
         "read": read,
+        "fit": len(rows.at),
         "share": read / report.tally.lines if report.tally.lines else 1.0,
         "first_event": {"at": log_questions.stamp(rows.at[0]), **first} if rows.at else None,
         "rejected": [{"offset": o, "reason": r} for o, r in list(zip(rejects.offset, rejects.reason, strict=True))[:5]],
@@ -103,7 +111,9 @@ def _say(row: dict[str, Any], *, why: bool) -> None:
 
 
 def _data(args: argparse.Namespace, document: dict[str, Any], records: str) -> None:
-    if args.output == "jsonl":
+    if args.output == "parquet":
+        log_questions.parquet(document[records], "formats")
+    elif args.output == "jsonl":
         for row in document[records]:
             print(json.dumps(row, ensure_ascii=False))
     else:

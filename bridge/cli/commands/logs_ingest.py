@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.cli import log_questions, output
 from bridge.errors import ExitCode
+
+if TYPE_CHECKING:
+    from bridge.logs.paths import LogFile
 
 _COLUMNS = (
     output.Column(name="file", title="file", flexible=True),
@@ -29,18 +32,13 @@ def run(args: argparse.Namespace) -> int:
             problems.append(f"{file.name}: {getattr(error, 'strerror', None) or error}")
             continue
         tally = entry.tally()
-        rows.append(
-            {
-                "file": file.name,
-                "lines": tally.lines,
-                "parsed": tally.parsed,
-                "joined": tally.joined,
-                "rejected": tally.rejected,
-                "read": read,
-            }
-        )
+        row = {"file": file.name, **{name: getattr(tally, name) for name in ("lines", "parsed", "joined", "rejected")}, "read": read}
+        rows.append(row | ({"fit": _fitting(args, file)} if log_questions.fewer(args) else {}))
     if args.output == "text":
-        output.table(_COLUMNS, [{**row, **{name: f"{row[name]:,}" for name in row if name != "file"}} for row in rows])
+        fit = [output.Column(name="fit", title="fit", right=True)] if log_questions.fewer(args) else []
+        output.table([*_COLUMNS, *fit], [{**row, **{name: f"{row[name]:,}" for name in row if name != "file"}} for row in rows])
+    elif args.output == "parquet":
+        log_questions.parquet(rows, "ingest")
     elif args.output == "jsonl":
         for row in rows:
             print(json.dumps(row, ensure_ascii=False))
@@ -50,3 +48,9 @@ def run(args: argparse.Namespace) -> int:
         output.narrate(f"  ! {output.safe(problem)}")
     output.narrate(f"{len(rows)} files in {output.safe(base)}")
     return ExitCode.NO if problems else ExitCode.DONE
+
+
+def _fitting(args: argparse.Namespace, file: LogFile) -> int:
+    """Return how many of a file's events fit the flags: all are kept, whatever is asked."""
+    asked = log_questions.question(args, attributes=False, parts=frozenset({"at"}))
+    return len(log_questions.ask_files(args, [file], asked).rows.at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridge.cli import log_questions, output
 from bridge.errors import ExitCode, InputError
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace) -> int:
     """Print the events; the account of what was read goes to stderr."""
-    from bridge.logs.ask import ask
-
     if args.output == "parquet" and sys.stdout.isatty():
         raise InputError("Parquet is no text for a terminal", hint="bridge logs search ... --output parquet > events.parquet")
     files, problems = log_questions.files(args)
     question = log_questions.question(args, attributes=args.output != "text")
-    answer = ask(files, question, limit=args.limit, cached=log_questions.cache(args))
+    answer, skews = log_questions.ask_clocks(args, files, question)
     numbers, truncated = log_questions.ordered(answer, args.limit)
-    _print(args, answer, numbers, truncated=truncated, problems=[*problems, *answer.problems()])
+    about = {"truncated": truncated, "problems": [*problems, *answer.problems()]}
+    _print(args, answer, numbers, about | ({"skew": log_questions.skew_records(skews)} if skews else {}))
+    log_questions.tell_clocks(args, skews)
     log_questions.account(args, answer, problems, len(numbers))
     if truncated:
         output.narrate(f"  the first {args.limit:,} in time order: narrow the question, or raise --limit")
     return ExitCode.DONE
 
 
-def _print(args: argparse.Namespace, answer: Answer, numbers: list[int], *, truncated: bool, problems: list[str]) -> None:
+def _print(args: argparse.Namespace, answer: Answer, numbers: list[int], about: dict[str, Any]) -> None:
     if args.output == "parquet":
         from bridge.logs.store import write_parquet
 
@@ -42,10 +42,9 @@ def _print(args: argparse.Namespace, answer: Answer, numbers: list[int], *, trun
     elif args.output == "json":
         document = {
             "events": list(log_questions.events(answer, numbers)),
-            "truncated": truncated,
             "counts": answer.counts(),
             "rejected": log_questions.rejects(answer),
-            "problems": problems,
+            **about,
         }
         print(json.dumps(document, ensure_ascii=False, indent=2))
     else:

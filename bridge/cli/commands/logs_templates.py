@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from bridge.cli import output
+from bridge.cli import log_questions, output
 from bridge.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from bridge.logs.miner import ALGORITHM, Miner
     from bridge.logs.template_store import load_known, save_known
 
-    if not args.files:
+    if not args.files and not log_questions.narrowed(args) and not _has_sources(args):
         raise InputError("which files?", hint="bridge logs templates FILE...   (- reads stdin)")
     miner = Miner(known=load_known(Path(args.known), ALGORITHM)) if args.known else Miner()
     for batch in _messages(args):
@@ -43,12 +43,40 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
+def _has_sources(args: argparse.Namespace) -> bool:
+    from bridge.cli import compose
+    from bridge.errors import NotFoundError
+
+    try:
+        return bool(compose.workspace(args).logs)
+    except NotFoundError:
+        return False
+
+
 def _messages(args: argparse.Namespace) -> Iterator[list[str]]:
+    """Yield the messages: of every line of the files, or, where flags ask for certain events, of those."""
+    if not args.files or log_questions.narrowed(args):
+        yield _of_events(args)
+        return
     from bridge.logs.messages import messages
+    from bridge.logs.paths import matches
 
     fields = (args.field,) if args.field else ()
+    here = Path.cwd()
     for name in args.files:
-        yield from messages(None if name == "-" else Path(name), fields=fields, column=args.content_column, stdin=sys.stdin.buffer)
+        for path in [None] if name == "-" else matches(name, here) or [Path(name)]:
+            yield from messages(path, fields=fields, column=args.content_column, stdin=sys.stdin.buffer)
+
+
+def _of_events(args: argparse.Namespace) -> list[str]:
+    """Return the messages of the events that fit, in the order of their files and lines."""
+    files, problems = log_questions.files(args)
+    asked = log_questions.question(args, attributes=False, parts=frozenset({"at", "message"}))
+    answer = log_questions.ask_files(args, files, asked)
+    log_questions.account(args, answer, problems, len(answer.rows.at))
+    rows = answer.rows
+    order = sorted(range(len(rows.at)), key=lambda number: (rows.file[number], rows.offset[number]))
+    return [rows.message[number] for number in order]
 
 
 def _show(args: argparse.Namespace, mined: Mined, algorithm: str) -> None:
@@ -57,6 +85,9 @@ def _show(args: argparse.Namespace, mined: Mined, algorithm: str) -> None:
         | ({"new": not known, "aliases": mined.templates.aliases_of(identity)} if args.known else {})
         for identity, lines, text, known in zip(mined.ids, mined.lines, mined.texts, mined.known, strict=True)
     ]
+    if args.output == "parquet":
+        log_questions.parquet(rows, "templates")
+        return
     if args.output != "text":
         output.data(args, {"algorithm": algorithm, "lines": len(mined.numbers), "templates": rows}, records="templates")
         return

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bridge.logs.ask import Answer
+    from bridge.logs.paths import LogFile
     from bridge.logs.question import Question
+    from bridge.logs.skew import Skew
     from bridge.logs.timeline import Entry
 
 
@@ -23,37 +25,104 @@ def run(args: argparse.Namespace) -> int:
     """Print the timeline, and draw it where --picture asks."""
     from bridge.config.durations import duration
     from bridge.logs import timeline
-    from bridge.logs.ask import ask
 
-    if args.output == "parquet":
-        raise InputError("a timeline is no Parquet", hint="--output json, or: bridge logs search ... --output parquet")
     files, problems = log_questions.files(args)
     question = log_questions.question(args, attributes=False)
     marks = _changes(args.changes) if args.changes else []
     if args.case:
         question, more = _of_case(args, question)
         marks += more
-    answer = ask(files, question, limit=args.limit, cached=log_questions.cache(args))
+    if args.ticket:
+        question, more = _of_tickets(args, question)
+        marks += more
+    answer, skews = log_questions.ask_clocks(args, files, question)
+    if args.around and not args.ticket:
+        answer, question = _neighbours(args, files, question, answer)
     numbers, truncated = log_questions.ordered(answer, args.limit)
     events = _events(answer, numbers)
     entries = timeline.merge([*events, *_inside(marks, events, question)], duration(args.gap).total_seconds())
     if args.picture:
-        Path(args.picture).write_text(timeline.picture(entries, _title(question)), encoding="utf-8")
-    if args.output == "text":
-        for line in timeline.lines(entries):
-            output.say(line)
-    else:
-        rows = [_record(entry) for entry in entries]
-        if args.output == "json":
-            document = {"entries": rows, "counts": answer.counts(), "rejected": log_questions.rejects(answer), "truncated": truncated}
-            print(json.dumps({**document, "problems": [*problems, *answer.problems()]}, ensure_ascii=False, indent=2))
-        else:
-            for row in rows:
-                print(json.dumps(row, ensure_ascii=False))
+        _draw(args.picture, timeline.picture(entries, _title(question)))
+    about = {"counts": answer.counts(), "truncated": truncated, "problems": [*problems, *answer.problems()]}
+    _print(args, entries, {**about, "rejected": log_questions.rejects(answer), "skew": log_questions.skew_records(skews)})
+    log_questions.tell_clocks(args, skews or _noticed(answer))
     log_questions.account(args, answer, problems, len(numbers))
     if truncated:
         output.narrate(f"  the first {args.limit:,} in time order: narrow the question, or raise --limit")
     return ExitCode.DONE
+
+
+def _print(args: argparse.Namespace, entries: list[Entry], about: dict[str, Any]) -> None:
+    from bridge.logs import timeline
+
+    if args.output == "text":
+        for line in timeline.lines(entries):
+            output.say(line)
+        return
+    rows = [_record(entry) for entry in entries]
+    if args.output == "parquet":
+        log_questions.parquet(rows, "timeline")
+    elif args.output == "json":
+        print(json.dumps({"entries": rows, **about}, ensure_ascii=False, indent=2))
+    else:
+        for row in rows:
+            print(json.dumps(row, ensure_ascii=False))
+
+
+def _draw(name: str, picture: str) -> None:
+    try:
+        Path(name).write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{name} can't be written: {error.strerror}", where=name) from error
+
+
+def _noticed(answer: Answer) -> list[Skew]:
+    """Return the clocks that certainly differ, as far as the events at hand tell."""
+    from bridge.logs.skew import estimate
+
+    return [skew for skew in estimate(answer.rows.at, answer.rows.service, answer.rows.trace_id) if skew.shift]
+
+
+def _neighbours(args: argparse.Namespace, files: list[LogFile], question: Question, answer: Answer) -> tuple[Answer, Question]:
+    """Return all events near those that fit, whatever account, trace, service and level they are of."""
+    from bridge.config.durations import duration
+    from bridge.logs.question import Question
+
+    near = int(duration(args.around).total_seconds() * 1_000_000)
+    found = sorted(answer.rows.at)
+    if not found:
+        return answer, question
+    wide = Question(start=found[0] - near, end=found[-1] + near + 1, attributes=False, whole=question.whole)
+    around = log_questions.ask_files(args, files, wide)
+    rows = around.rows
+    rows.keep([number for number, at in enumerate(rows.at) if _near(found, at, near)])
+    return around, wide
+
+
+def _near(found: list[int], at: int, near: int) -> bool:
+    from bisect import bisect_left
+
+    place = bisect_left(found, at)
+    return any(abs(found[index] - at) <= near for index in (place - 1, place) if 0 <= index < len(found))
+
+
+def _of_tickets(args: argparse.Namespace, question: Question) -> tuple[Question, list[Entry]]:
+    """Return the question around tickets (their accounts, before and after they were written) and the tickets as marks."""
+    from datetime import timedelta
+
+    from bridge.cli import compose
+    from bridge.config.durations import duration
+    from bridge.logs.times import micros
+
+    with compose.context(args, lambda _event: None) as context:
+        tickets = [context.connections.tickets().get(ticket_id) for ticket_id in args.ticket]
+    around = duration(args.around) if args.around else timedelta(hours=1)
+    created = [ticket.created_at for ticket in tickets]
+    accounts = question.accounts or frozenset(ticket.account_id for ticket in tickets if ticket.account_id)
+    start = micros(min(created) - around) if question.start is None else question.start
+    end = micros(max(created) + around) if question.end is None else question.end
+    marks = [_mark("ticket", ticket.created_at, f"{ticket.id} {ticket.subject}") for ticket in tickets]
+    return replace(question, accounts=accounts if not question.traces else question.accounts, start=start, end=end), marks
 
 
 def _record(entry: Entry) -> dict[str, Any]:
