@@ -9,7 +9,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction eval-logs eval-trainticket eval-redact eval-similar bench-logs lock clean
+.PHONY: bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction eval-logs eval-trainticket eval-redact eval-similar eval-report bench-logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -90,6 +90,9 @@ eval-redact: $(VENV)/.dev ## redaction against labelled texts and real logs (nee
 
 eval-similar: $(VENV)/.dev ## duplicate search on real trackers (needs ../shared; peers: BRIDGE_PEERS=python)
 	@$(BIN)/python -m tests.eval.similar
+
+eval-report: $(VENV)/.dev ## what raw reports of two real trackers hold, against the published shares (needs ../shared)
+	@$(BIN)/python -m tests.eval.report
 
 bench-logs: $(VENV)/.dev ## log questions on 1 GB against their peers (LOGS=folder, PEERS=a Python with chdb)
 	@$(BIN)/python tests/bench/logs.py

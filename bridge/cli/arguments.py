@@ -53,6 +53,7 @@ def _follow_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--send", nargs="+", default=[], metavar="DRAFT", help="send these answers: whoever names them approves them")
     parser.add_argument("--text", metavar="FILE", help="with --send: these words instead of the draft's")
     parser.add_argument("--drop", nargs="+", default=[], metavar="DRAFT", help="throw these answers away")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be written, write nothing")
 
 
 def _logs_arguments(parser: argparse.ArgumentParser) -> None:
@@ -123,8 +124,30 @@ def _tickets(command: argparse.ArgumentParser) -> None:
 
 
 def _report(command: argparse.ArgumentParser) -> None:
-    command.add_argument("case", metavar="CASE")
-    command.add_argument("--template", metavar="NAME", help="another template than the investigation's")
+    command.add_argument("case", nargs="+", metavar="CASE", help="a case; `score CASE` or `score FILE`: what it holds, what it lacks")
+    command.add_argument("--template", metavar="NAME", help="another template than the investigation's: bridge templates list")
+    command.add_argument(
+        "--for",
+        dest="destination",
+        choices=("engineers", "public", "customer", "lead"),
+        help="for other readers than the tracker's: written beside, never filed",
+    )
+    command.add_argument("--dry-run", action="store_true", help="write nothing: show what these readers would not get")
+    command.add_argument("--promise", metavar="WORDS", help="what the customer was promised and until when; `none`: nothing was")
+    command.add_argument("--override", metavar="REASON", help="with score: let failed gates pass, with the reason in the audit; never G1")
+
+
+def _templates(command: argparse.ArgumentParser) -> None:
+    command.add_argument("action", choices=("list", "check", "preview"), nargs="?", default="list")
+    command.add_argument("name", nargs="?", metavar="TEMPLATE", help="check: only this one (or a file); preview: which")
+    command.add_argument("--case", metavar="CASE", help="preview with this case instead of the built-in example")
+    command.add_argument(
+        "--as",
+        dest="markup",
+        choices=("markdown", "wiki", "adf", "html"),
+        default="markdown",
+        help="preview in this format (default markdown)",
+    )
 
 
 def _file(command: argparse.ArgumentParser) -> None:
@@ -142,11 +165,13 @@ def _run(command: argparse.ArgumentParser) -> None:
 def _add(command: argparse.ArgumentParser) -> None:
     command.add_argument("case", metavar="CASE")
     command.add_argument("tickets", nargs="+", metavar="TICKET", help="ids as the queue shows them: ZD-1042")
+    command.add_argument("--dry-run", action="store_true", help="show what would be written, write nothing")
 
 
 def _reconcile(command: argparse.ArgumentParser) -> None:
     command.add_argument("cases", nargs="*", metavar="CASE", help="only these (default: all that are filed)")
     command.add_argument("--repair", action="store_true", help="write again what is missing; notes are never repeated")
+    command.add_argument("--dry-run", action="store_true", help="with --repair: show what would be written, write nothing")
 
 
 def _audit(command: argparse.ArgumentParser) -> None:
@@ -254,7 +279,8 @@ COMMANDS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...]
     ("init", "make a workspace: bridge.yaml, views, investigations, templates", _init),
     ("tickets", "list the queue of unsolved tickets", _tickets),
     ("investigate", "open a case: collect evidence and find out who is affected, since when, and what they share", _investigate_arguments),
-    ("report", "render a case's report to Markdown, Jira wiki markup and HTML", _report),
+    ("report", "render a case's report to Markdown, Jira wiki markup, ADF and HTML; score: what it holds and lacks", _report),
+    ("templates", "report templates: list, check, preview", _templates),
     ("file", "file a case's report as one issue, linked with every ticket; a second run writes nothing", _file),
     ("run", "investigate, report and file in one go; asks before it writes outside", _run),
     ("add", "link more tickets to a case that is filed, and bring the issue's figures up to date", _add),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 Destination = Literal["engineers", "public", "customer", "lead"]
-Part = Literal["subjects", "log_lines", "account_names", "affected_csv", "method_json"]
+Part = Literal["subjects", "log_lines", "account_names", "accounts", "revenue", "affected_csv", "method_json", "reproduction_files"]
 DESTINATIONS: Final[tuple[Destination, ...]] = get_args(Destination)
 PARTS: Final[tuple[Part, ...]] = get_args(Part)
 
@@ -19,7 +19,7 @@ class Policy:
     keep: tuple[str, ...] = ("IP_ADDRESS", "DOMAIN_NAME", "ORGANIZATION")
     """Kinds of values that stay as they are: see `bridge.text.redact.kinds`."""
     leave_out: tuple[Part, ...] = ()
-    """Parts that are not there at all; names of accounts become labels."""
+    """Parts that are not there at all; names of accounts become labels. `accounts`: rows and ids of single accounts."""
     key: bytes = field(default=b"", repr=False)
     """For pseudonyms; empty: plain labels."""
     known: tuple[str, ...] = field(default=(), repr=False)
@@ -28,8 +28,16 @@ class Policy:
 
 POLICIES: Final = {
     "engineers": Policy(),
-    "public": Policy(destination="public", keep=(), leave_out=("subjects", "account_names", "affected_csv", "method_json")),
-    "customer": Policy(destination="customer", keep=(), leave_out=("log_lines", "account_names", "affected_csv", "method_json")),
+    "public": Policy(
+        destination="public",
+        keep=(),
+        leave_out=("subjects", "account_names", "accounts", "revenue", "affected_csv", "method_json", "reproduction_files"),
+    ),
+    "customer": Policy(
+        destination="customer",
+        keep=(),
+        leave_out=("subjects", "log_lines", "account_names", "accounts", "revenue", "affected_csv", "method_json", "reproduction_files"),
+    ),
     "lead": Policy(destination="lead", keep=("DOMAIN_NAME", "ORGANIZATION"), leave_out=("log_lines",)),
 }
 """What holds unless the workspace says otherwise."""

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bridge.reporting import adf, attachments, charts, context, html, markdown, parse, template, views, wiki
+from bridge.reporting import adf, attachments, charts, html, markdown, parse, sandbox, views, wiki
 from bridge.reporting import facts as fact
 from bridge.reporting.charts import Chart
 from bridge.reporting.facts import ReportFacts
-from bridge.reporting.nodes import Document
+from bridge.reporting.nodes import Document, Heading, Image, inlines, plain
 from bridge.reporting.template import find_template, list_templates
 
 __all__ = ["Report", "build", "find_template", "list_templates"]
@@ -51,13 +51,16 @@ class Report:
 def build(facts: ReportFacts, path: Path) -> Report:
     """Render the template at `path` with the facts; InputError names the template's line. Same facts, same bytes."""
     pictures = {chart.name: chart for chart in _charts(facts)}
-    source = template.render(path, context.values(facts), context.functions(facts, pictures))
+    source = sandbox.render(path, facts, pictures)
     live = parse.Allowed(
         urls=frozenset(ticket.url for ticket in facts.case.tickets),
         pictures=frozenset(f"pictures/{name}" for name in pictures),
     )
     document = parse.parse(source, live)
-    title = views.title(facts)
+    headings = (plain(block.children) for block in document.children if isinstance(block, Heading) and block.level == 1)
+    title = next(headings, "") or views.title(facts)
+    shown = {node.source for node in inlines(document.children) if isinstance(node, Image)}
+    pictures = {name: chart for name, chart in pictures.items() if f"pictures/{name}" in shown}
     made_by = f"Case {facts.case.id}, written by bridge {facts.bridge_version}."
     page = html.render(document, title=title, pictures={f"pictures/{name}": chart for name, chart in pictures.items()}, made_by=made_by)
     text, cut = wiki.fit(document)

@@ -14,7 +14,7 @@ from bridge.model.finding import Concentration, Contrast, Excerpt, LogLine
 from bridge.model.window import Window
 from bridge.reporting import formats, views
 from bridge.reporting.charts import Chart
-from bridge.reporting.facts import ReportFacts, masked_analysis, masked_reproduction, ticket_views
+from bridge.reporting.facts import LEFT_OUT, ReportFacts, mask_of, masked_alike, masked_analysis, masked_reproduction, ticket_views
 from bridge.reporting.links import allowed
 from bridge.reporting.safe import Safe, code_block, code_span, escaped, printed
 
@@ -91,7 +91,7 @@ def functions(facts: ReportFacts, charts: Mapping[str, Chart]) -> dict[str, Call
     known = frozenset(ticket.url for ticket in facts.case.tickets)
 
     def money(value: Decimal) -> str:
-        return formats.money(value, facts.currency)
+        return LEFT_OUT if "revenue" in facts.policy.leave_out else formats.money(value, facts.currency)
 
     def change(value: Any) -> str:
         return views.change_name(value)
@@ -165,6 +165,13 @@ def values(facts: ReportFacts) -> dict[str, Any]:
         "currency": facts.currency,
         "created_at": facts.created_at,
         "bridge_version": facts.bridge_version,
+        "seen": facts.seen,
+        "alike": masked_alike(facts),
+        "searched": facts.searched,
+        "promise": mask_of(facts).words(facts.promise),
+        "destination": facts.policy.destination,
+        "left_out": facts.policy.leave_out,
+        "problem": views.problem(facts),
         "attachments": attachment_names(facts),
     }
 

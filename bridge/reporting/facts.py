@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from typing import TypeVar, cast
 
 from bridge.model.case import Case
 from bridge.model.change import Change
 from bridge.model.evidence import Provenance
-from bridge.model.finding import Analysis, Cohort, LogLine
+from bridge.model.finding import AffectedAccount, Analysis, LeftOut, LogLine
 from bridge.model.investigation import Investigation
 from bridge.model.privacy import Policy
 from bridge.model.reproduction import Reproduction
@@ -22,6 +23,17 @@ from bridge.text.redact.redactor import Redactor, redactor
 LEFT_OUT = "(left out)"
 _SHORTEST = 5
 """Shorter names are words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alike:
+    """An issue that may be about the same thing, as `bridge similar` ranked it."""
+
+    id: str
+    title: str
+    verdict: str
+    why: str
+    score: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +59,16 @@ class ReportFacts:
     """What a machine has run; None: nothing was reproduced yet."""
     policy: Policy = field(default_factory=Policy)
     """What the report's readers may see."""
+    available: frozenset[str] = frozenset({"accounts", "changes"})
+    """Sources that are there at all: accounts, changes, target; the score's ceiling follows from them."""
+    seen: tuple[datetime, datetime] | None = None
+    """First and last log event of what is new, where no onset was determined."""
+    alike: tuple[Alike, ...] | None = None
+    """Issues that may be the same; None: nobody has looked."""
+    searched: str = ""
+    """Where issues that may be the same were looked for."""
+    promise: str = ""
+    """What the customer was promised, in an analyst's words; `none`: nothing; empty: nobody has said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +128,16 @@ def mask_of(facts: ReportFacts) -> Mask:
 
 
 def case_mask(tickets: tuple[Ticket, ...], policy: Policy, analysis: Analysis | None) -> Mask:
-    """Return the mask for a case: its people are known values, and its accounts where their names are left out."""
+    """Return the mask for a case: its people are known values, and its accounts where they are left out."""
+    cohort = analysis.cohort if analysis else None
+    rows: tuple[AffectedAccount | LeftOut, ...] = (*cohort.affected, *cohort.left_out) if cohort else ()
+    more: set[str] = set()
     if "account_names" in policy.leave_out:
-        cohort = analysis.cohort if analysis else None
-        names = {ticket.account_name or "" for ticket in tickets}
-        if cohort:
-            names |= {account.name for account in cohort.affected} | {left.name for left in cohort.left_out}
-        policy = replace(policy, known=(*policy.known, *sorted(name for name in names if len(name) >= _SHORTEST)))
+        more |= {ticket.account_name or "" for ticket in tickets} | {row.name for row in rows}
+    if "accounts" in policy.leave_out:
+        more |= {ticket.account_id or "" for ticket in tickets} | {row.account_id for row in rows}
+    if more:
+        policy = replace(policy, known=(*policy.known, *sorted(value for value in more if len(value) >= _SHORTEST)))
     return Mask(policy=policy, known=personal_values(tickets))
 
 
@@ -149,32 +174,88 @@ def ticket_views(facts: ReportFacts) -> tuple[TicketView, ...]:
     return tuple(sorted(views, key=lambda view: (view.created_at, view.id)))
 
 
+_AS_IT_IS = frozenset(
+    [
+        "id",
+        "kind",
+        "level",
+        "name",
+        "account_id",
+        "ticket_id",
+        "trace_id",
+        "template_id",
+        "evidence",
+        "plan",
+        "region",
+        "tickets",
+        "file",
+        "day",
+        "axis",
+        "unit",
+        "trend",
+        "policy",
+        "check",
+        "service",
+        "attribute",
+        "value",
+        "q_value",
+        "method",
+        "route",
+    ]
+)
+"""Fields that hold ids, our own words or attributes of accounts: names of accounts go through `Mask.account` instead."""
+
+
 def masked_analysis(facts: ReportFacts, mask: Mask | None = None) -> Analysis:
-    """Return the analysis as the report's readers may see it: log lines, templates, subjects, statements and names of accounts."""
+    """Return the analysis as the report's readers may see it: every text in it is masked, and what the policy leaves out is gone."""
     mask = mask or mask_of(facts)
-    logged = "log_lines" not in facts.policy.leave_out
+    gone = facts.policy.leave_out
+    analysis = _masked(facts.analysis, mask)
+    cohort = analysis.cohort
+    if cohort:
+        affected = tuple(replace(account, name=mask.account(account.name)) for account in cohort.affected)
+        left_out = () if "accounts" in gone else tuple(replace(left, name=mask.account(left.name)) for left in cohort.left_out)
+        cohort = replace(cohort, affected=affected, left_out=left_out)
+    if "log_lines" in gone:
+        novelties = tuple(replace(item, exemplars=()) for item in analysis.novelties)
+        analysis = replace(analysis, excerpts=(), novelties=novelties)
+    elif "accounts" in gone:
+        excerpts = tuple(replace(item, lines=_nobodys(item.lines)) for item in analysis.excerpts)
+        novelties = tuple(replace(item, exemplars=_nobodys(item.exemplars)) for item in analysis.novelties)
+        analysis = replace(analysis, excerpts=excerpts, novelties=novelties)
+    if "revenue" in gone:
+        analysis = replace(analysis, findings=tuple(finding for finding in analysis.findings if finding.kind != "impact"))
+    related = () if "subjects" in gone else analysis.related
+    return replace(analysis, cohort=cohort, related=related)
 
-    def lines(values: tuple[LogLine, ...]) -> tuple[LogLine, ...]:
-        return tuple(replace(line, message=mask.words(line.message)) for line in values) if logged else ()
 
-    def cohort(value: Cohort) -> Cohort:
-        return replace(
-            value,
-            affected=tuple(replace(account, name=mask.account(account.name)) for account in value.affected),
-            left_out=tuple(replace(left, name=mask.account(left.name)) for left in value.left_out),
-        )
+def _nobodys(lines: tuple[LogLine, ...]) -> tuple[LogLine, ...]:
+    return tuple(replace(line, account_id=None) for line in lines)
 
-    analysis = facts.analysis
-    return replace(
-        analysis,
-        cohort=cohort(analysis.cohort) if analysis.cohort else None,
-        excerpts=tuple(replace(value, lines=lines(value.lines)) for value in analysis.excerpts) if logged else (),
-        novelties=tuple(
-            replace(value, template=mask.words(value.template), exemplars=lines(value.exemplars)) for value in analysis.novelties
-        ),
-        related=tuple(replace(value, subject=mask.subject(value.subject)) for value in analysis.related),
-        findings=tuple(replace(value, statement=mask.words(value.statement)) for value in analysis.findings),
-    )
+
+_T = TypeVar("_T")
+
+
+def _masked(value: _T, mask: Mask) -> _T:
+    """Return a value of the model with every text in it masked, fields of `_AS_IT_IS` left alone."""
+    if isinstance(value, str):
+        return cast("_T", mask.words(value))
+    if isinstance(value, tuple):
+        return cast("_T", tuple(_masked(item, mask) for item in value))
+    if is_dataclass(value) and not isinstance(value, type):
+        old = {field.name: getattr(value, field.name) for field in fields(value) if field.init and field.name not in _AS_IT_IS}
+        new = {name: _masked(item, mask) for name, item in old.items() if isinstance(item, str | tuple) or is_dataclass(item)}
+        changed = {name: item for name, item in new.items() if item != old[name]}
+        return replace(value, **changed) if changed else value
+    return value
+
+
+def masked_alike(facts: ReportFacts) -> tuple[Alike, ...] | None:
+    """Return the issues that may be the same, their titles masked; a destination outside sees none of them."""
+    if facts.alike is None or "subjects" in facts.policy.leave_out:
+        return None
+    mask = mask_of(facts)
+    return tuple(replace(item, title=mask.words(item.title), why=mask.words(item.why)) for item in facts.alike)
 
 
 def masked_counts(facts: ReportFacts) -> dict[str, int]:
@@ -187,10 +268,17 @@ def masked_counts(facts: ReportFacts) -> dict[str, int]:
     return dict(sorted(mask.counts.items()))
 
 
+def kinds_found(facts: ReportFacts) -> dict[str, int]:
+    """Return how many values of each kind the report's texts hold, whatever is done with them."""
+    return masked_counts(replace(facts, policy=replace(facts.policy, keep=())))
+
+
 def masked_reproduction(facts: ReportFacts) -> Reproduction | None:
-    """Return the reproduction with personal values masked in what its steps send."""
-    made, mask = facts.reproduction, mask_of(facts)
-    return replace(made, steps=tuple(replace(step, words=mask.words(step.words)) for step in made.steps)) if made else None
+    """Return the reproduction with personal values masked in all its texts; its account is gone where accounts are left out."""
+    if facts.reproduction is None:
+        return None
+    made = _masked(facts.reproduction, mask_of(facts))
+    return replace(made, account="(left out)") if "accounts" in facts.policy.leave_out else made
 
 
 def quoted(facts: ReportFacts) -> tuple[str, ...]:
@@ -198,6 +286,7 @@ def quoted(facts: ReportFacts) -> tuple[str, ...]:
     analysis = masked_analysis(facts)
     texts = {view.subject for view in ticket_views(facts)} | {view.account for view in ticket_views(facts)}
     texts |= {item.template for item in analysis.novelties} | {item.subject for item in analysis.related}
+    texts |= {text for item in masked_alike(facts) or () for text in (item.title, item.why)}
     if analysis.cohort:
         texts |= {account.name for account in analysis.cohort.affected} | {left.name for left in analysis.cohort.left_out}
     return tuple(sorted((text.strip() for text in texts if text.strip()), key=lambda text: (-len(text), text)))

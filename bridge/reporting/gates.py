@@ -1,18 +1,23 @@
 """What must not leave: checks on a finished report before anything is filed. An empty list lets it pass.
 
-Ids are those of the rubric's gates: G1 personal values, G2 slots and sections, G4 times, G6 lengths, G7 links.
+Ids are those of the rubric's gates: G1 personal values and secrets, G2 slots and sections, G4 times, G5 markup,
+G6 lengths, G7 links, G8 causes. G3 (figures against their rows) needs the evidence: `bridge.workflow.figures`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from bridge.errors import Problem
-from bridge.reporting import wiki
+from bridge.reporting import gates_markup, wiki
 from bridge.reporting.build import Report
 from bridge.reporting.links import allowed
-from bridge.reporting.nodes import Block, Heading, Link, Table, Text, inlines, plain
+from bridge.reporting.nodes import Block, CodeBlock, Heading, Link, Table, Text, inlines, plain
+from bridge.text.redact.kinds import CARD, EMAIL, IBAN, KEY, PHONE, SECRET, SSN
+from bridge.text.redact.redactor import Redactor, redactor
 
 TITLE = 100
 SUMMARY = 255
@@ -26,23 +31,41 @@ _CLOCK = re.compile(
     r"(?! ?(?:UTC|Z\b|[+-]\d{2}:?\d{2}|to \d|and \d|\(UTC\)))"
 )
 _UTC_HEAD = "UTC"
+_NEVER: Final = (CARD, EMAIL, IBAN, KEY, PHONE, SECRET, SSN)
+"""Kinds that no destination may get; what else is found follows the policy and is masked before."""
+_CAUSE = re.compile(
+    r"(?i)\b(?:(?:is|was|are|were|been) (?:caused|introduced|broken) by|root cause|the cause (?:is|was)|due to|because of|as a result of"
+    r"|(?:is|are) to blame|culprit|wurden? (?:verursacht|ausgelöst) durch|(?:die )?ursache (?:ist|war)|liegt an)\b"
+)
+_HEDGE = re.compile(
+    r"(?i)\b(?:not proven|not the cause|candidate|hypothesis|may|might|could|can|need not|no proof|unproven|whether|possibly|not known|unknown"
+    r"|nicht (?:bewiesen|belegt|bekannt)|vermutlich|möglicherweise|kandidat)\b|\bE\d+\b"
+)
+_SENTENCE = re.compile(r"[^.!?]+[.!?]*")
 
 
-def problems(report: Report) -> list[Problem]:
-    """Return everything that forbids filing this report, all at once; a problem's `where` names the gate."""
+def problems(report: Report, files: Mapping[str, bytes] | None = None) -> list[Problem]:
+    """Return everything that forbids filing this report, all at once; a problem's `where` names the gate.
+
+    `files` are further attachments: they are read for personal values and secrets as the report's own are.
+    """
     return [
-        *_personal(report),
+        *_personal(report, files or {}),
         *_slots(report),
         *_sections(report),
         *_times(report),
+        *gates_markup.problems(report.adf, report.wiki, report.html),
         *_lengths(report),
         *_links(report),
+        *_causes(report),
     ]
 
 
-def _personal(report: Report) -> Iterator[Problem]:
+def _personal(report: Report, files: Mapping[str, bytes]) -> Iterator[Problem]:
     texts = {"report": report.markdown, "title": report.title}
-    texts |= {name: data.decode("utf-8", "replace") for name, data in report.attachments.items() if name != "report.html"}
+    attached = {**report.attachments, **files}
+    texts |= {name: data.decode("utf-8", "replace") for name, data in attached.items() if name != "report.html"}
+    finder = redactor()
     for name, text in texts.items():
         found = sum(value in text for value in report.personal)
         if found:
@@ -51,6 +74,29 @@ def _personal(report: Report) -> Iterator[Problem]:
                 where="G1",
                 hint="a query or a template prints a column with people in it: leave it out",
             )
+        kinds = _kinds(finder, text, code=name in files)
+        if kinds:
+            yield Problem(
+                message=f"in the {name}: {', '.join(f'{number} {kind}' for kind, number in sorted(kinds.items()))}",
+                where="G1",
+                hint=f"see them: bridge redact --verbose < {name if name != 'title' else 'report'}; leave the column or the step out",
+            )
+
+
+def _kinds(finder: Redactor, text: str, *, code: bool) -> Counter[str]:
+    """Count what no reader may get.
+
+    A telephone counts in international form only: every value was searched for the others before it was
+    printed, and figures side by side look like one. In code a secret has a digit and is no call: `password=PASSWORD`.
+    """
+    found: Counter[str] = Counter()
+    for span in finder.spans(text):
+        words = text[span.start : span.end]
+        plain_number = span.kind == PHONE and not words.startswith(("+", "(+"))
+        plain_name = code and span.kind == SECRET and ("(" in words or not any(char.isdigit() for char in words))
+        if span.kind in _NEVER and not plain_number and not plain_name:
+            found[span.kind] += 1
+    return found
 
 
 def _slots(report: Report) -> Iterator[Problem]:
@@ -129,3 +175,18 @@ def _links(report: Report) -> Iterator[Problem]:
     for node in inlines(report.document.children):
         if isinstance(node, Link) and not allowed(node.url, {node.url}):
             yield Problem(message=f"a link to '{node.url}'", where="G7", hint="https and mailto only, http for tickets and issues")
+
+
+def _causes(report: Report) -> Iterator[Problem]:
+    """Find sentences of ours that state a cause and cite no evidence; customers' words, log lines and quotes are exempt."""
+    for block in report.document.children:
+        if isinstance(block, CodeBlock):
+            continue
+        for words in _ours(block, report.quoted):
+            for said in _SENTENCE.finditer(words):
+                if _CAUSE.search(said[0]) and not _HEDGE.search(said[0]):
+                    yield Problem(
+                        message=f"a cause is stated as a fact: '{said[0].strip()[:120]}'",
+                        where="G8",
+                        hint="cite the evidence (E1), or say that it is a candidate",
+                    )

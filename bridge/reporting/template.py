@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -17,10 +18,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bridge import resources
 from bridge.errors import InputError, NotFoundError
+from bridge.model.privacy import DESTINATIONS, PARTS, Destination, Part
 from bridge.reporting.safe import Safe, UnprintableError, printed
 
 SUFFIX = ".md.j2"
-_SECONDS = 10.0
+SECONDS = 10.0
+"""A template that takes longer is stopped."""
 _CHARACTERS = 4_000_000
 _SHARED = frozenset({"macros"})
 _FILTERS = ("default", "first", "join", "last", "length", "list", "lower", "map", "rejectattr", "reject", "replace", "selectattr", "select", "slice", "batch", "sort", "sum", "title", "truncate", "unique", "upper", "groupby", "capitalize", "trim")  # fmt: skip
@@ -39,6 +42,10 @@ class TemplateInfo:
     """The first comment of the file."""
     hides: bool = False
     """True when it stands in for a built-in one of the same name."""
+    destination: Destination | None = None
+    """Whom it is written for, when its first comment says so (`For: customer`); None: the tracker's readers."""
+    leaves_out: tuple[Part, ...] = ()
+    """Parts that it leaves out for anybody (`Leaves out: log_lines, accounts`)."""
 
 
 def list_templates(own: Path | None = None) -> tuple[TemplateInfo, ...]:
@@ -48,13 +55,39 @@ def list_templates(own: Path | None = None) -> tuple[TemplateInfo, ...]:
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             name = path.name.removesuffix(SUFFIX)
             if name not in _SHARED:
-                found[name] = TemplateInfo(name=name, path=path, origin=origin, description=_description(path), hides=name in found)
+                found[name] = info_of(path, origin, hides=name in found)
     return tuple(found[name] for name in sorted(found))
 
 
+def info_of(path: Path, origin: Literal["built-in", "workspace"], *, hides: bool = False) -> TemplateInfo:
+    """Read what a template says about itself in its first comment."""
+    text = _description(path)
+    named = re.search(r"(?i)\bleaves out: ([\w, ]+)", text)
+    left_out = {word.strip() for word in named[1].split(",")} if named else set()
+    return TemplateInfo(
+        name=path.name.removesuffix(SUFFIX),
+        path=path,
+        origin=origin,
+        description=text,
+        hides=hides,
+        destination=_destination(text),
+        leaves_out=tuple(part for part in PARTS if part in left_out),
+    )
+
+
+def _destination(description: str) -> Destination | None:
+    found = re.search(r"(?i)\bfor: (\w+)", description)
+    return next((name for name in DESTINATIONS if found and name == found[1].lower()), None)
+
+
 def find_template(name: str, own: Path | None = None) -> Path:
-    """Return the file of a template, from the workspace's folder `own` before the built-in ones; an unknown name is a NotFoundError with the nearest one."""
-    known = {info.name: info.path for info in list_templates(own)}
+    """Return the file of a template: `template_info`'s path."""
+    return template_info(name, own).path
+
+
+def template_info(name: str, own: Path | None = None) -> TemplateInfo:
+    """Return a template, from the workspace's folder `own` before the built-in ones; an unknown name is a NotFoundError with the nearest one."""
+    known = {info.name: info for info in list_templates(own)}
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1)
@@ -115,8 +148,8 @@ def render(path: Path, context: Mapping[str, Any], functions: Mapping[str, Calla
     """Return the template's Markdown; InputError names the line.
 
     The template's own folder comes first, then the built-in ones, so that a workspace's template can use
-    the built-in macros. A deadline and a size are checked between the pieces that the template writes: a
-    loop that writes nothing is bounded only by the sandbox's limit on `range`.
+    the built-in macros. A deadline and a size are checked between the pieces that the template writes; what
+    happens inside one piece is bounded by `bridge.reporting.sandbox`, which renders in a child process.
     """
     env = environment([path.parent, resources.folder("templates")])
     env.globals.update(functions)
@@ -149,7 +182,7 @@ def render(path: Path, context: Mapping[str, Any], functions: Mapping[str, Calla
 
 
 def _bounded(pieces: Iterator[str], path: Path) -> Iterator[str]:
-    end = time.monotonic() + _SECONDS
+    end = time.monotonic() + SECONDS
     size = 0
     for piece in pieces:
         size += len(piece)
@@ -160,7 +193,7 @@ def _bounded(pieces: Iterator[str], path: Path) -> Iterator[str]:
                 hint="attach long lists instead of printing them",
             )
         if time.monotonic() > end:
-            raise InputError(f"the template took longer than {_SECONDS:g} s", where=str(path), hint="look for a loop in a loop")
+            raise InputError(f"the template took longer than {SECONDS:g} s", where=str(path), hint="look for a loop in a loop")
         yield piece
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bridge.model.change import Change
 from bridge.model.finding import Analysis, Concentration, Condition, Contrast, NovelTemplate, Onset
 from bridge.reporting import formats
-from bridge.reporting.facts import ReportFacts
+from bridge.reporting.facts import ReportFacts, masked_analysis
 
 TITLE_LENGTH = 100
 _TRUE = frozenset({"true", "yes", "1", "on"})
@@ -29,6 +29,8 @@ class Steps:
     observe: str
     note: str
     """What these steps are worth."""
+    concrete: bool = False
+    """True when every step names what it acts on."""
 
 
 def sentence(text: str) -> str:
@@ -193,7 +195,7 @@ def _how_many(facts: ReportFacts) -> str:
         exposed = "" if cohort is None else f" among {formats.number(cohort.exposed)} that had such events"
         return f"No account is affected by the rule{exposed}."
     silent = sum(account.silent for account in cohort.affected)
-    money = f", {formats.money(impact.arr, facts.currency)} a year" if impact else ""
+    money = f", {formats.money(impact.arr, facts.currency)} a year" if impact and "revenue" not in facts.policy.leave_out else ""
     accounts = "account is" if len(cohort.affected) == 1 else "accounts are"
     head = f"{formats.number(len(cohort.affected))} of {formats.number(cohort.population)} {accounts} affected"
     share = f" ({formats.percent(len(cohort.affected) / cohort.population)}{money})" if cohort.population else ""
@@ -230,19 +232,29 @@ def _novelty_sentence(analysis: Analysis) -> str:
     return f"{' and '.join(parts)}, from {', '.join(services[:5])}{' and others' if len(services) > 5 else ''}."  # noqa: PLR2004  # a sentence, not a list
 
 
+_NOT_RUN = "These steps are derived from the findings below. bridge has not run them."
+
+
+def problem(facts: ReportFacts) -> str:
+    """Return what fails in a few words, without figures, names of accounts or causes: for customers."""
+    return _what(facts)[-1].split(":")[0]
+
+
 def steps(facts: ReportFacts) -> Steps | None:
-    """Return the steps that the findings suggest; None without an action in the investigation."""
+    """Return the steps that the findings suggest; None when neither the investigation nor the logs name an action."""
+    if not facts.investigation.action:
+        return _logged_steps(facts)
     analysis, investigation = facts.analysis, facts.investigation
-    if not investigation.action:
-        return None
     start = []
     if analysis.contrasts:
         first = analysis.contrasts[0]
         where = "an account" if first.unit == "accounts" else "an event"
-        example = f" (for example {analysis.cohort.affected[0].account_id})" if analysis.cohort and analysis.cohort.affected else ""
+        shown = analysis.cohort and analysis.cohort.affected and "accounts" not in facts.policy.leave_out
+        example = f" (for example {analysis.cohort.affected[0].account_id})" if shown and analysis.cohort else ""
         start.append(f"{where} with {conditions_words(first)}{example}")
     elif analysis.cohort and analysis.cohort.affected:
-        start.append(f"an affected account, for example {analysis.cohort.affected[0].account_id}")
+        first_id = analysis.cohort.affected[0].account_id
+        start.append("an affected account" + ("" if "accounts" in facts.policy.leave_out else f", for example {first_id}"))
     if analysis.onset and analysis.onset.change:
         start.append(f"{change_name(analysis.onset.change)} or later")
     actions = []
@@ -256,8 +268,30 @@ def steps(facts: ReportFacts) -> Steps | None:
         actions.append(sentence(investigation.action))
     actions.append("Look at the result of this run.")
     return Steps(
-        start=tuple(start),
-        actions=tuple(actions),
-        observe=sentence(investigation.observed),
-        note="These steps are derived from the findings below. bridge has not run them.",
+        start=tuple(start), actions=tuple(actions), observe=sentence(investigation.observed), note=_NOT_RUN, concrete=len(start) > 0
+    )
+
+
+def _logged_steps(facts: ReportFacts) -> Steps | None:
+    """Return what to repeat and where to look, from the log lines of the strongest new template that has a trace."""
+    analysis = masked_analysis(facts)
+    lines = [line for item in analysis.novelties for line in item.exemplars if line.trace_id]
+    if not lines:
+        return None
+    first = lines[0]
+    services = [line.service for line in lines if line.trace_id == first.trace_id and line.service]
+    named = ", ".join(dict.fromkeys(services))
+    account = f"account {first.account_id}" if first.account_id else ""
+    where = f"the system that writes these logs, as it was at {formats.instant(first.at)}"
+    source = next((item.source for item in facts.evidence if item.dialect == "logs"), "")
+    return Steps(
+        start=tuple(part for part in (account, where) if part),
+        actions=(
+            f"Take the request of trace {first.trace_id} from the logs{f' {source}' if source else ''}; it goes through {named}.",
+            "Send the same request again, for the same account." if account else "Send the same request again.",
+            f"Look in the logs of {first.service} for the first line shown under Evidence, with the new trace.",
+        ),
+        observe=sentence(facts.investigation.observed),
+        note=_NOT_RUN,
+        concrete=True,
     )

@@ -6,6 +6,7 @@ import getpass
 import json
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -48,7 +49,7 @@ def write(root: Path, run: Run) -> None:
     """
     line = {
         "at": iso(run.at),
-        "who": _who(),
+        "who": who(),
         "what": "query",
         "host": socket.gethostname(),
         "case": run.case,
@@ -64,6 +65,11 @@ def write(root: Path, run: Run) -> None:
         "parameters": run.parameters,
         "query": run.query,
     }
+    append(root, line)
+
+
+def append(root: Path, line: Mapping[str, object]) -> None:
+    """Append one line in one write; InputError when it can't be written."""
     data = (json.dumps(line, ensure_ascii=False) + "\n").encode()
     path = root / FILE
     try:
@@ -78,8 +84,29 @@ def write(root: Path, run: Run) -> None:
         ) from error
 
 
-def _who() -> str:
+def who() -> str:
+    """Return the operating system's user."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
+
+
+def overrides(root: Path, case: str = "") -> list[dict[str, str]]:
+    """Return the gates that people let pass: at, who, case, reason, problems; oldest first."""
+    path = root / FILE
+    if not path.is_file():
+        return []
+    found = []
+    for raw in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        if '"override"' not in raw:
+            continue
+        try:
+            line = json.loads(raw)
+        except ValueError:
+            continue  # the last line of a process that was killed
+        if isinstance(line, dict) and line.get("what") == "override" and case in {"", line.get("case")}:
+            found.append(
+                {name: str(line.get(name, "")) for name in ("at", "who", "case", "reason")} | {"problems": "; ".join(line["problems"])}
+            )
+    return found

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bridge import __version__
 from bridge.errors import NotFoundError, Problem
 from bridge.model.change import Change
 from bridge.model.investigation import Investigation
-from bridge.reporting.build import Report, build, find_template
+from bridge.model.privacy import Destination, Policy
+from bridge.reporting.build import Report, build
 from bridge.reporting.facts import ReportFacts
 from bridge.reporting.gates import problems
+from bridge.reporting.score import MINIMUM, Score, score
+from bridge.reporting.template import template_info
+from bridge.workflow import figures, said
 from bridge.workflow.codec import to_json, write_bytes, write_text
 from bridge.workflow.events import StepDone, StepStarted, Warned
 from bridge.workflow.evidence_store import EvidenceStore
 from bridge.workflow.reproduction_store import ATTACHED, load_verdict
 from bridge.workflow.reproduction_store import FOLDER as REPRODUCTION
+from bridge.workflow.templates import policy as template_policy
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,6 +33,10 @@ if TYPE_CHECKING:
     from bridge.model.case import Case
     from bridge.model.finding import Analysis
     from bridge.workflow.context import Context
+
+
+_ATTACHED: Final = ("affected.csv", "method.json", "report.html", "timeline.svg", "hours.svg", *ATTACHED)
+"""What earlier versions attached, which kept no list of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,27 +47,93 @@ class Reported:
     title: str
     files: tuple[Path, ...]
     """report.md, report.html, report.wiki, report.adf.json, filing.json (title and failed gates), then pictures and attachments."""
+    score: Score
+    gates: tuple[Problem, ...]
+    """What forbids filing it."""
+    overridden: tuple[Problem, ...]
+    """What a person has let pass, with a reason in the audit."""
+    destination: Destination
 
 
-def make_report(context: Context, case_id: str, *, template: str | None = None) -> Reported:
-    """Render the case's report. The same case gives the same bytes."""
+def make_report(context: Context, case_id: str, *, template: str | None = None, destination: Destination | None = None) -> Reported:
+    """Render the case's report. The same case gives the same bytes.
+
+    What is written for the tracker's readers lies in report/, where filing finds it; a report for others, by
+    `destination` or by its template, lies in report/for-<destination>/ and is never filed.
+    """
     case = context.cases.load(case_id)
-    analysis = context.cases.load_analysis(case_id)
     investigation = _investigation(context, case)
     folder = context.cases.folder(case_id)
     started = time.monotonic()
     context.emit(StepStarted(source="report", what="rendering"))
-    built = build(
-        facts(context, case, analysis, investigation), find_template(template or investigation.report, context.workspace.root / "templates")
-    )
-    gates = problems(built)
-    files = _write(folder, built, gates, reproduction_files(context, case_id))
-    for problem in gates:
+    made = render(context, case, investigation, template=template, destination=destination)
+    filed = made.facts.policy.destination == context.workspace.privacy.tracker
+    open_gates, passed = said.let_pass(folder, made.gates) if filed else (made.gates, ())
+    files = _write(folder, made, open_gates, passed, filed=filed)
+    for problem in open_gates if filed else ():
         context.emit(Warned(message=f"the report can't be filed like this ({problem.where}): {problem.message}"))
-    case = replace(case, state="reported" if case.state in {"open", "investigated"} else case.state)
-    context.cases.save(case)
+    if filed:
+        case = replace(case, state="reported" if case.state in {"open", "investigated"} else case.state)
+        context.cases.save(case)
     context.emit(StepDone(source="report", what="rendered", detail=f"{len(files)} files", seconds=time.monotonic() - started))
-    return Reported(case=case, title=built.title, files=files)
+    return Reported(
+        case=case,
+        title=made.report.title,
+        files=files,
+        score=made.score,
+        gates=open_gates,
+        overridden=passed,
+        destination=made.facts.policy.destination,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A report before it is written."""
+
+    facts: ReportFacts
+    report: Report
+    score: Score
+    gates: tuple[Problem, ...]
+    more: Mapping[str, bytes]
+    """Further attachments: the reproduction's files."""
+
+
+def render(
+    context: Context,
+    case: Case,
+    investigation: Investigation | None = None,
+    *,
+    template: str | None = None,
+    destination: Destination | None = None,
+    policy: Policy | None = None,
+) -> Rendered:
+    """Render and judge a report; nothing is written. `policy` stands in for the destination's own."""
+    investigation = investigation or _investigation(context, case)
+    analysis = context.cases.load_analysis(case.id)
+    found = template_info(template or investigation.report, context.workspace.root / "templates")
+    privacy = context.workspace.privacy
+    chosen = template_policy(found, policy or privacy.policy(destination or found.destination or privacy.tracker, case_id=case.id))
+    given = facts(context, case, analysis, investigation, policy=chosen)
+    report = build(given, found.path)
+    points = score(given, report)
+    least = float(context.workspace.filing.get("minimum_score", MINIMUM))
+    more = _further(context, case.id, chosen)
+    gates = [*problems(report, more)]
+    if chosen.destination == privacy.tracker:
+        store = EvidenceStore(context.cases.folder(case.id))
+        gates += [*figures.problems(store, case, investigation, analysis), *_too_little(points, least, case.id)]
+    return Rendered(facts=given, report=report, score=points, gates=tuple(gates), more=more)
+
+
+def _too_little(points: Score, least: float, case_id: str) -> Iterator[Problem]:
+    if points.percent < least:
+        most = "; ".join(f"{part.what} ({part.points:g})" for part in points.missing[:3])
+        yield Problem(
+            message=f"{points.sentence()}, at least {least:g} % are asked for (filing.minimum_score)",
+            where="score",
+            hint=f"most is missing of: {most}; all: bridge report score {case_id}",
+        )
 
 
 def _investigation(context: Context, case: Case) -> Investigation:
@@ -72,9 +148,12 @@ def _investigation(context: Context, case: Case) -> Investigation:
     return investigation
 
 
-def facts(context: Context, case: Case, analysis: Analysis, investigation: Investigation) -> ReportFacts:
-    """Gather everything that a report is made of."""
-    store = EvidenceStore(context.cases.folder(case.id))
+def facts(context: Context, case: Case, analysis: Analysis, investigation: Investigation, *, policy: Policy | None = None) -> ReportFacts:
+    """Gather everything that a report is made of; the policy is the tracker's unless one is given."""
+    folder = context.cases.folder(case.id)
+    store = EvidenceStore(folder)
+    alike = said.alike(folder)
+    chosen = policy or context.workspace.privacy.policy(context.workspace.privacy.tracker, case_id=case.id)
     evidence = tuple(store.provenances())
     return ReportFacts(
         case=case,
@@ -85,12 +164,27 @@ def facts(context: Context, case: Case, analysis: Analysis, investigation: Inves
         # When the figures were taken, not when they were rendered: rendering again gives the same bytes.
         created_at=max((p.started_at for p in evidence), default=case.created_at),
         bridge_version=__version__,
-        policy=context.workspace.privacy.policy(context.workspace.privacy.tracker, case_id=case.id),
+        policy=chosen,
         failures=_failures(store, analysis, investigation),
         changes=_changes(store, investigation, case),
-        attachments=tuple(reproduction_files(context, case.id)),
+        attachments=tuple(_further(context, case.id, chosen)),
         reproduction=load_verdict(context, case.id),
+        available=_available(context, investigation),
+        seen=None if analysis.onset else figures.seen(store, analysis),
+        alike=alike.candidates if alike else None,
+        searched=alike.searched if alike else "",
+        promise=said.promise(folder),
     )
+
+
+def _available(context: Context, investigation: Investigation) -> frozenset[str]:
+    """Return the sources that are there at all: the ceiling of the score."""
+    there = {
+        "target": bool(context.workspace.reproduction.get("targets")),
+        "accounts": investigation.cohort is not None,
+        "changes": any(getattr(item, "view", None) == "changes" for item in investigation.evidence),
+    }
+    return frozenset(name for name, is_there in there.items() if is_there)
 
 
 def reproduction_files(context: Context, case_id: str) -> dict[str, bytes]:
@@ -122,22 +216,46 @@ def _changes(store: EvidenceStore, investigation: Investigation, case: Case) -> 
     return tuple(sorted((c for c in rows if case.window.contains(c.at)), key=lambda c: (c.at, c.kind, c.name)))
 
 
-def _write(folder: Path, built: Report, gates: Sequence[Problem], more: Mapping[str, bytes]) -> tuple[Path, ...]:
-    texts = {
-        "report.md": built.markdown,
-        "report.html": built.html,
-        "report.wiki": built.wiki,
-        "report.adf.json": built.adf,
-        "filing.json": to_json(
-            {"title": built.title, "gates": [p._asdict() for p in gates], "destination": built.destination, "masked": built.masked}
-        ),
-    }
+def _further(context: Context, case_id: str, policy: Policy) -> dict[str, bytes]:
+    return {} if "reproduction_files" in policy.leave_out else reproduction_files(context, case_id)
+
+
+def _write(folder: Path, made: Rendered, gates: Sequence[Problem], passed: Sequence[Problem], *, filed: bool) -> tuple[Path, ...]:
+    """Write the files; a report that is not filed lies beside, and nothing of it goes among what is filed."""
+    built = made.report
+    part = "report" if filed else f"report/for-{built.destination}"
+    texts = {"report.md": built.markdown, "report.html": built.html, "report.wiki": built.wiki, "report.adf.json": built.adf}
+    attached = {**built.attachments, **made.more}
+    if filed:
+        _forget(folder, attached)
+        texts["filing.json"] = to_json(
+            {
+                "title": built.title,
+                "gates": [p._asdict() for p in gates],
+                "overridden": [p._asdict() for p in passed],
+                "score": {"points": made.score.points, "ceiling": made.score.ceiling, "percent": made.score.percent},
+                "destination": built.destination,
+                "masked": built.masked,
+                "attachments": sorted(attached),
+            }
+        )
     files: list[Path] = []
     for name, text in texts.items():
-        write_text(folder / "report" / name, text)
-        files.append(folder / "report" / name)
-    for part, contents in (("report/pictures", built.pictures), ("attachments", {**built.attachments, **more})):
+        write_text(folder / part / name, text)
+        files.append(folder / part / name)
+    for place, contents in ((f"{part}/pictures", built.pictures), ("attachments" if filed else f"{part}/attachments", attached)):
         for name, data in sorted(contents.items()):
-            write_bytes(folder / part / name, data)
-            files.append(folder / part / name)
+            write_bytes(folder / place / name, data)
+            files.append(folder / place / name)
     return tuple(files)
+
+
+def _forget(folder: Path, keep: Mapping[str, bytes]) -> None:
+    """Take away what an earlier report attached and this one leaves out: everything in attachments/ goes to the tracker."""
+    path = folder / "report" / "filing.json"
+    try:
+        names = json.loads(path.read_text(encoding="utf-8")).get("attachments", _ATTACHED)
+    except (FileNotFoundError, ValueError, AttributeError):
+        names = _ATTACHED
+    for name in {str(name) for name in names} - set(keep):
+        (folder / "attachments" / Path(name).name).unlink(missing_ok=True)

@@ -5,18 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
-from bridge.model.case import Case
-from bridge.model.change import Change
-from bridge.model.evidence import Provenance
-from bridge.model.finding import Analysis
-from bridge.model.investigation import Expectation, Investigation, WorkaroundCheck
+from bridge.reporting import example
 from bridge.reporting.build import Report, build, find_template
 from bridge.reporting.facts import ReportFacts
 
@@ -24,38 +17,9 @@ CASES = Path(__file__).parent.parent / "cases" / "reporting"
 CORPORA = Path(os.environ.get("BRIDGE_CORPORA", str(Path(__file__).parents[2].parent / "shared" / "corpora")))
 
 
-def _investigation(data: dict[str, Any]) -> Investigation:
-    expected, workaround = data.pop("expected"), data.pop("workaround")
-    lists = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
-    return Investigation(
-        **(data | lists),
-        parameters=(),
-        evidence=(),
-        cohort=None,
-        expected=Expectation(**expected) if expected else None,
-        workaround=WorkaroundCheck(**workaround) if workaround else None,
-    )
-
-
-def facts_of(text: str) -> ReportFacts:
-    data = json.loads(text)
-    return ReportFacts(
-        case=msgspec.convert(data["case"], Case),
-        investigation=_investigation(data["investigation"]),
-        analysis=msgspec.convert(data["analysis"], Analysis),
-        evidence=msgspec.convert(data["evidence"], tuple[Provenance, ...]),
-        currency=data["currency"],
-        created_at=msgspec.convert(data["created_at"], datetime),
-        bridge_version=data["bridge_version"],
-        failures=msgspec.convert(data["failures"], tuple[datetime, ...]),
-        changes=msgspec.convert(data["changes"], tuple[Change, ...]),
-        attachments=tuple(data["attachments"]),
-    )
-
-
 @pytest.fixture(scope="session")
 def load() -> Callable[[str], ReportFacts]:
-    return lambda name: facts_of((CASES / f"{name}.json").read_text(encoding="utf-8"))
+    return example.load
 
 
 @pytest.fixture(scope="session")

@@ -6,15 +6,20 @@ After a wanted change run `BRIDGE_UPDATE=1 python -m pytest tests/reporting/test
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bridge.reporting.build import Report
+from bridge.reporting import example
+from bridge.reporting.build import Report, build, find_template, list_templates
 from bridge.reporting.gates import problems
+from bridge.reporting.template import template_info
+from bridge.workflow.templates import policy
 
 EXPECTED = Path(__file__).parent.parent / "cases" / "reporting" / "expected"
 NAMES = ("empty-exports", "new-errors")
+TEMPLATES = EXPECTED / "templates"
 
 
 def files(report: Report) -> dict[str, bytes]:
@@ -35,6 +40,19 @@ def test_a_report_has_the_expected_bytes(name: str, reports: dict[str, Report]) 
     assert sorted(made) == sorted(path.name for path in folder.iterdir())
     for file, data in made.items():
         assert data.decode() == (folder / file).read_text(encoding="utf-8"), file
+
+
+@pytest.mark.parametrize("name", [info.name for info in list_templates()])
+def test_every_template_has_the_expected_text_in_four_formats(name: str) -> None:
+    report = build(replace(example.full(), policy=policy(template_info(name))), find_template(name))
+    made = {"md": report.markdown, "wiki": report.wiki, "adf.json": report.adf, "html": report.html}
+    assert problems(report) == []
+    if os.environ.get("BRIDGE_UPDATE") == "1":
+        TEMPLATES.mkdir(parents=True, exist_ok=True)
+        for suffix, text in made.items():
+            (TEMPLATES / f"{name}.{suffix}").write_text(text, encoding="utf-8")
+    for suffix, text in made.items():
+        assert text == (TEMPLATES / f"{name}.{suffix}").read_text(encoding="utf-8"), suffix
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -93,7 +93,7 @@ def test_a_template_that_writes_too_much_is_stopped(tmp_path: Path) -> None:
 
 
 def test_a_template_that_takes_too_long_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template, "_SECONDS", 0.05)
+    monkeypatch.setattr(template, "SECONDS", 0.05)
     with pytest.raises(InputError, match="took longer"):
         rendered(tmp_path, "{% for a in range(9999) %}{% for b in range(9999) %}{{ '' }}{% endfor %}{% endfor %}")
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bridge.model.finding import Effect, Interval
-from bridge.reporting import formats, views
+from bridge.reporting import example, formats, views
 from bridge.reporting.build import build, find_template
 from bridge.reporting.facts import ReportFacts
 from bridge.reporting.gates import problems
@@ -84,7 +84,10 @@ def test_steps_name_start_state_trigger_and_observation(load: Load) -> None:
     assert found.start[0].startswith("an account with snapshot_cache_v2 (for example acct_")
     assert len(found.actions) == 3
     assert "has not run them" in found.note
-    assert views.steps(load("new-errors")) is None
+    logged = views.steps(load("new-errors"))
+    assert logged is not None
+    assert "trace" in logged.actions[0]
+    assert views.steps(example.nothing()) is None
 
 
 @pytest.mark.parametrize(
