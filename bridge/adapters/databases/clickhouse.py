@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol
 import pyarrow as pa
 
 from bridge.adapters.databases.common import BOOLEANS, Capped, Running, gather, normal, read_options, resolved, timed_out
+from bridge.adapters.databases.role import Role
 from bridge.errors import AccessError, BridgeError, InputError, NotFoundError, RefusedError, RetryLaterError
 from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions
@@ -37,7 +38,7 @@ _TIMED_OUT, _CANCELLED = frozenset({159, 160}), frozenset({394, 735})
 _DENIED = frozenset({497, 516, 192, 193, 194})
 _READ_ONLY = frozenset({164, 452})
 _TOO_MUCH = frozenset({158, 241, 307, 396})
-_WRITES: Final = ("INSERT", "ALTER", "CREATE", "DROP", "TRUNCATE", "ALL", "SYSTEM", "ACCESS MANAGEMENT", "SOURCES", "KILL QUERY")
+_READING: Final = ("SELECT", "SHOW", "CHECK", "DICTGET", "USAGE", "NONE")
 
 
 _AS_IN_THE_STANDARD: Final = {
@@ -89,6 +90,7 @@ class ClickHouseDatabase:
     dialect: str = "clickhouse"
     product: str = "clickhouse"
     running: Running = field(default_factory=Running, repr=False, compare=False)
+    role: Role = field(default_factory=Role, repr=False, compare=False)
 
     def run(self, query: BoundQuery, limits: Limits) -> QueryResult:
         """Run one query; TimedOutError when the server ended it at the limit of seconds."""
@@ -100,6 +102,8 @@ class ClickHouseDatabase:
         where = f"database '{self.name}'"
         capped = Capped(limits=limits, keep=lambda part: keep(normal(part, naive_utc=True, where=where)))
         with self._engine(limits, where) as engine:
+            if self.path is None:
+                self.role.require_reader(lambda: _faults(engine), where=where, grants=grants(self.target["dbname"]))
             types = _described(engine, text, values)
             for part in engine.ask(text, values):
                 if not capped.add(_typed(part, types)):
@@ -121,13 +125,12 @@ class ClickHouseDatabase:
         try:
             with self._engine(Limits(rows=1000, seconds=CONNECT_SECONDS), self.where) as engine:
                 (version,) = _rows(engine, "SELECT version() AS v")
-                held = [] if self.path else _rows(engine, "SELECT access_type AS v FROM system.grants WHERE user_name = currentUser()")
+                faults = [] if self.path else _faults(engine)
                 (count,) = _rows(engine, "SELECT toString(count()) AS v FROM system.tables WHERE database = currentDatabase()")
         except BridgeError as error:
             return (Check(connection=name, what="reachable", ok=False, detail=error.message, hint=error.hint),)
-        faults = sorted({right for right in held if right.startswith(_WRITES)})
-        hint = "" if not faults else grants(self.target["dbname"])
-        detail = f"the account holds {', '.join(faults)}" if faults else "readonly = 1, set by bridge"
+        hint = "" if self.path else grants(self.target["dbname"])
+        detail = f"{'; '.join(faults)}; no query will run" if faults else "readonly = 1, set by bridge"
         return (
             Check(connection=name, what="reachable", ok=True, detail=f"ClickHouse {version}, database {self.target['dbname']}"),
             Check(connection=name, what="read only", ok=not faults, detail=detail, hint=hint),
@@ -282,7 +285,29 @@ def _column(name: str, column: pa.ChunkedArray, kind: str) -> pa.ChunkedArray:
 
 
 def _rows(engine: Engine, text: str) -> list[str]:
-    return [str(value) for part in engine.ask(text, {}) for value in part["v"].to_pylist()]
+    return [str(value) for part in engine.ask(text, {}) for value in part.column(0).to_pylist()]
+
+
+def _faults(engine: Engine) -> list[str]:
+    # Rights of roles included; system.grants is closed to an account that can only read.
+    return faults_of(_rows(engine, "SHOW GRANTS FINAL"))
+
+
+def faults_of(lines: Sequence[str]) -> list[str]:
+    """Return what an account may do beyond reading, from its lines of SHOW GRANTS."""
+    faults = []
+    for line in lines:
+        match = re.match(r"GRANT (.+?) ON (.+?) TO ", line)
+        if match is None:
+            faults.append(f"it holds: {line}")
+            continue
+        rights = [right.strip() for right in re.sub(r"\([^)]*\)", "", match.group(1)).split(",")]
+        beyond = [right for right in rights if not right.upper().startswith(_READING)]
+        if beyond:
+            faults.append(f"it may {', '.join(beyond)} on {match.group(2)}")
+        if "WITH GRANT OPTION" in line:
+            faults.append(f"it may hand on its rights on {match.group(2)}")
+    return list(dict.fromkeys(faults))
 
 
 def _translated(error: Exception, where: str, seconds: float, database: str) -> BridgeError:

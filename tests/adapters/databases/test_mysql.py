@@ -81,11 +81,15 @@ def test_a_table_without_a_grant_says_which_grant(mariadb_server: servers.MariaD
 
 
 @pytest.mark.parametrize(("user", "word"), [("root", "administrator"), ("writer", "it may INSERT on `app`.`written`")])
-def test_doctor_refuses_an_account_that_could_write(mariadb_server: servers.MariaDB, user: str, word: str) -> None:
+def test_an_account_that_could_write_runs_nothing(mariadb_server: servers.MariaDB, user: str, word: str) -> None:
     checks = {check.what: check for check in opened(mariadb_server, user=user).check()}
     assert not checks["read only"].ok
     assert word in checks["read only"].detail
     assert "GRANT SELECT" in checks["read only"].hint
+    with pytest.raises(RefusedError, match="can do more than read") as caught:
+        opened(mariadb_server, user=user).run(unguarded("SELECT 1 AS one"), LIMITS)
+    assert word in caught.value.message
+    assert "GRANT SELECT" in caught.value.hint
 
 
 def test_a_role_that_could_be_taken_counts(mariadb_server: servers.MariaDB) -> None:
@@ -94,6 +98,8 @@ def test_a_role_that_could_be_taken_counts(mariadb_server: servers.MariaDB) -> N
     try:
         checks = {check.what: check for check in opened(mariadb_server, user="two_faced").check()}
         assert "it may DELETE on `app`.*" in checks["read only"].detail
+        with pytest.raises(RefusedError, match="it may DELETE"):
+            opened(mariadb_server, user="two_faced").run(unguarded("SELECT 1 AS one"), LIMITS)
     finally:
         mariadb_server.execute("DROP USER two_faced", "DROP ROLE author")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import _thread
+import dataclasses
 import threading
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -14,6 +15,7 @@ import pytest
 from bridge.adapters.databases import postgres_columns, postgres_fast
 from bridge.adapters.databases.common import Capped
 from bridge.adapters.databases.postgres import PostgresDatabase, grants, open_database
+from bridge.adapters.databases.role import Role
 from bridge.errors import AccessError, BridgeError, InputError, NotFoundError, RefusedError, RetryLaterError, TimedOutError
 from bridge.plugins import AdapterOptions
 from bridge.ports import BoundQuery, Limits
@@ -81,15 +83,19 @@ def test_a_value_that_can_t_be_kept_is_an_error_and_never_changed(host: str, val
         opened(host).run(unguarded(f"SELECT {value} AS v"), LIMITS)
 
 
+def without_role_belt(host: str, user: str) -> PostgresDatabase:
+    return dataclasses.replace(opened(host, user=user), role=Role(faults=()))
+
+
 @pytest.mark.parametrize("role", ["reader", "postgres"])
 @pytest.mark.parametrize("text", ["SELECT nextval('numbers')", "SELECT * FROM accounts FOR UPDATE", "SELECT lo_create(0)"])
-def test_the_session_writes_nothing_whoever_it_is(host: str, role: str, text: str) -> None:
+def test_the_session_alone_writes_nothing_whoever_it_is(host: str, role: str, text: str) -> None:
     with pytest.raises((RefusedError, AccessError)):
-        opened(host, user=role).run(unguarded(text), LIMITS)
+        without_role_belt(host, role).run(unguarded(text), LIMITS)
 
 
 def test_the_session_cannot_be_set_back_to_writing(host: str, admin: psycopg.Connection[tuple[Any, ...]]) -> None:
-    database = opened(host, user="postgres")
+    database = without_role_belt(host, "postgres")
     with pytest.raises((BridgeError, InputError)):
         database.run(unguarded("SELECT set_config('transaction_read_only', 'off', false), nextval('numbers')"), LIMITS)
     assert admin.execute("SELECT is_called FROM numbers").fetchone() == (False,)
@@ -102,13 +108,51 @@ def test_a_table_without_a_grant_says_which_grant(host: str) -> None:
     assert 'GRANT SELECT ON ALL TABLES IN SCHEMA "public" TO bridge_reader;' in caught.value.hint
 
 
-@pytest.mark.parametrize(("role", "words"), [("postgres", ["superuser", "owns", "can write"]), ("writer", ["can write 1 tables"])])
-def test_doctor_refuses_a_role_that_could_write(host: str, role: str, words: list[str]) -> None:
-    checks = {check.what: check for check in opened(host, user=role).check()}
+BEYOND = {
+    "administrator": ("CREATE ROLE beyond LOGIN CREATEROLE", "create roles"),
+    "owner": ("CREATE ROLE beyond LOGIN; CREATE TABLE beyond_t (n int); ALTER TABLE beyond_t OWNER TO beyond", "owns 1 tables"),
+    "updates one column": ("CREATE ROLE beyond LOGIN; GRANT UPDATE (name) ON accounts TO beyond", "can write 1 tables"),
+    "takes numbers": ("CREATE ROLE beyond LOGIN; GRANT USAGE ON SEQUENCE numbers TO beyond", "numbers of 1 sequences"),
+    "could become a writer": ("CREATE ROLE beyond LOGIN NOINHERIT; GRANT writer TO beyond", "can write 1 tables"),
+    "runs programs": ("CREATE ROLE beyond LOGIN; GRANT pg_execute_server_program TO beyond", "member of pg_execute_server_program"),
+    "writes all": ("CREATE ROLE beyond LOGIN; GRANT pg_write_all_data TO beyond", "pg_write_all_data"),
+}
+
+
+def refused_role(database: PostgresDatabase, words: str) -> None:
+    checks = {check.what: check for check in database.check()}
     assert not checks["read only"].ok
-    for word in words:
-        assert word in checks["read only"].detail
+    assert words in checks["read only"].detail
     assert "GRANT SELECT" in checks["read only"].hint
+    with pytest.raises(RefusedError, match="refused before it ran: the account can do more than read") as caught:
+        database.run(unguarded("SELECT 1 AS one"), LIMITS)
+    assert words in caught.value.message
+    assert "GRANT SELECT ON ALL TABLES" in caught.value.hint
+
+
+@pytest.mark.parametrize(("role", "words"), [("postgres", "superuser"), ("writer", "can write 1 tables")])
+def test_a_role_that_could_write_runs_nothing(host: str, role: str, words: str) -> None:
+    refused_role(opened(host, user=role), words)
+
+
+@pytest.mark.parametrize("case", BEYOND)
+def test_every_way_to_be_more_than_a_reader_is_seen(host: str, admin: psycopg.Connection[tuple[Any, ...]], case: str) -> None:
+    made, words = BEYOND[case]
+    admin.execute(made.encode())
+    try:
+        refused_role(opened(host, user="beyond"), words)
+    finally:
+        admin.execute("DROP OWNED BY beyond; DROP ROLE beyond")
+
+
+def test_the_role_is_asked_once_for_a_run(host: str) -> None:
+    database = opened(host)
+    before = database.role.faults
+    database.run(unguarded("SELECT 1 AS one"), LIMITS)
+    assert (before, database.role.faults) == (None, ())
+    database.role.faults = ("it changed",)
+    with pytest.raises(RefusedError, match="it changed"):
+        database.run(unguarded("SELECT 1 AS one"), LIMITS)
 
 
 def test_the_grants_that_doctor_prints_make_a_role_that_doctor_accepts(host: str, admin: psycopg.Connection[tuple[Any, ...]]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bridge.adapters.databases import bigquery, redshift, sqlserver
+from bridge.adapters.databases import bigquery, clickhouse, redshift, sqlserver
 from bridge.adapters.databases.unrun import NOT_RUN, Product, UnrunDatabase, table_of
 from bridge.errors import InputError, RefusedError
 from bridge.plugins import AdapterOptions, names
@@ -105,6 +105,7 @@ class Recorded:
         self.ended: list[str] = []
         self.description = [("N",), ("LABEL",)]
         self.rows = [(1, "a"), (2, None)]
+        self.rights: list[tuple[Any, ...]] = []
 
     def cursor(self) -> Recorded:
         return self
@@ -114,6 +115,8 @@ class Recorded:
         self.arguments = arguments
 
     def fetchall(self) -> list[tuple[Any, ...]]:
+        if "pg_user" in self.told[-1]:
+            return self.rights
         return [("XN Seq Scan on t  (cost=0.00..5000.00 rows=1 width=1)",)]
 
     def fetchmany(self, size: int) -> list[tuple[Any, ...]]:
@@ -138,12 +141,25 @@ def test_the_order_of_a_run_is_session_gate_query_rollback_close(monkeypatch: py
     with pytest.raises(RefusedError, match="costs 5,000"):
         database.run(query, LIMITS)
     text = 'SELECT "n", "label" FROM "t" WHERE "n" > %(least)s'
-    assert recorded.told[-2:] == ["SELECT 1", "EXPLAIN " + text]
+    assert (recorded.told[-3], recorded.told[-1]) == ("SELECT 1", "EXPLAIN " + text)
     assert recorded.ended == ["rollback", "close"]
     result = database.run(query, Limits(rows=1, seconds=5, cost=1e6))
     assert (result.table.to_pylist(), result.cut) == ([{"n": 1, "label": "a"}], "rows")
     assert recorded.told[-1] == text
     assert recorded.arguments == {"least": 0}
+
+
+def test_an_account_that_could_write_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    import dataclasses
+
+    recorded = Recorded()
+    recorded.rights = [("write orders",), ("be superuser",)]
+    monkeypatch.setattr(redshift, "PRODUCT", dataclasses.replace(redshift.PRODUCT, connect=lambda _target, _seconds: recorded))
+    database = opened("redshift", {"host": "h", "dbname": "d", "user": "u"})
+    with pytest.raises(RefusedError, match="can do more than read: be superuser; write orders") as caught:
+        database.run(BoundQuery(text="SELECT n FROM t", dialect="redshift"), LIMITS)
+    assert "GRANT SELECT" in caught.value.hint
+    assert not any("FROM t" in text and "pg_user" not in text for text in recorded.told)
 
 
 def test_types_are_those_of_the_values() -> None:
@@ -155,3 +171,28 @@ def test_types_are_those_of_the_values() -> None:
     assert table.to_pylist()[0] == {"at": at, "n": 1, "money": Decimal("1.50"), "Mixed": '{"a":1}', "nothing": None}
     with pytest.raises(InputError, match="mixes times"):
         table_of(["at"], [(at,), (at.replace(tzinfo=None),)])
+
+
+def test_clickhouse_s_rights_are_read_from_grants() -> None:
+    reads = ["GRANT SELECT, SHOW ON app.* TO r", "GRANT SELECT(a, b) ON x.y TO r", "GRANT dictGet ON *.* TO r"]
+    assert clickhouse.faults_of(reads) == []
+    assert clickhouse.faults_of(
+        [*reads, "GRANT SELECT, INSERT(a, b), ALTER UPDATE ON app.t TO r", "GRANT SOURCES ON *.* TO r WITH GRANT OPTION"]
+    ) == [
+        "it may INSERT, ALTER UPDATE on app.t",
+        "it may SOURCES on *.*",
+        "it may hand on its rights on *.*",
+    ]
+    assert clickhouse.faults_of(["something else"]) == ["it holds: something else"]
+
+
+def test_the_grants_of_clickhouse_s_own_user_are_understood(tmp_path: Path) -> None:
+    session_of = pytest.importorskip("chdb.session", reason="needs chdb-core")
+    session = session_of.Session(str(tmp_path))
+    try:
+        shown = str(session.query("SHOW GRANTS FINAL", "TSV")).splitlines()
+    finally:
+        session.close()
+    faults = clickhouse.faults_of(shown)
+    assert any("INSERT" in fault and "CREATE" in fault for fault in faults)
+    assert not any(fault.startswith("it holds") for fault in faults)
