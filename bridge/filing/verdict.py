@@ -68,7 +68,9 @@ def _send(run: Run, issue: IssueRef, note: VerdictNote, number: int) -> None:
     marker = _marker(run, _digest(note), number)
     text = f"{note.text}\n{marker}"
     try:
-        run.send("verdict", name, lambda: run.tracker.add_comment(issue, text), target=issue.key, digest=_digest(note))
+        run.send_once(
+            "verdict", name, lambda leaving: run.tracker.add_comment(issue, text, leaving=leaving), target=issue.key, digest=_digest(note)
+        )
     except UnknownOutcomeError:
         if not run.settle("verdict", name, lambda: _there(run, issue, marker), just_sent=True):
             raise

@@ -176,7 +176,9 @@ def _shrunk(job: Job, scenario: Scenario, timing: Timing, search: Search) -> tup
 
     moments = [index for index in kept if index in clocks]
     clocks = {index: clocks[index] for index in _least(with_clocks, moments, search.trust)}
-    pieces = inside.parts(small.steps)
+    # Pages that should show a thing stay as they are: another page would not show it either.
+    pages = small.oracle.absent.pages if small.oracle.absent else ()
+    pieces = inside.parts([step for step in small.steps if step.index not in pages])
 
     def with_parts(some: Items) -> bool:
         stay = set(some)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from bridge.reproduction.capture import scrub
 from bridge.reproduction.identities import anonymous, without_stand_ins
 from bridge.reproduction.links import entity_slice, scenario_of
 from bridge.reproduction.oracle import Check, Oracle, of_error, parse_check, propose
+from bridge.reproduction.pages import absent_oracle, lost
 from bridge.reproduction.reduce import DETECTION, MEASURE, Search, Trust
 from bridge.reproduction.scenario import Scenario
 from bridge.reproduction.sources import read as read_recording
@@ -83,6 +84,8 @@ class Prepared:
 def prepare(context: Context, case_id: str, wanted: Wanted) -> Prepared:
     """Choose the failure, cut the session, find the links. Reads files only."""
     settings = read(context.workspace)
+    if wanted.absent is not None and wanted.anchor is None:
+        raise InputError("--absent needs the last page, too", hint="--absent N --anchor M: what request N made stands on no page up to M")
     recordings = _recordings(context, settings.files(context.workspace.root), wanted)
     found = _by_number(recordings[0], wanted) if wanted.anchor is not None else _from_case(context, case_id, recordings, wanted)
     recording, anchor, chosen, oracle = found
@@ -137,7 +140,17 @@ def _by_number(recording: Recording, wanted: Wanted) -> _Found:
     if not 1 <= number <= len(recording.exchanges):
         raise InputError(f"there is no request {number}", where=recording.source, hint=f"it has 1 to {len(recording.exchanges)}")
     anchor = recording.exchanges[number - 1]
-    return recording, anchor, "named by the caller", _oracle(anchor, tuple(parse_check(text) for text in wanted.checks))
+    checks = tuple(parse_check(text) for text in wanted.checks)
+    if wanted.absent is not None:
+        if not 1 <= wanted.absent < number:
+            raise InputError(f"request {wanted.absent} is not before request {number}", where=recording.source)
+        return (
+            recording,
+            anchor,
+            "named by the caller",
+            absent_oracle(recording.exchanges, recording.exchanges[wanted.absent - 1], anchor, checks),
+        )
+    return recording, anchor, "named by the caller", _oracle(anchor, checks)
 
 
 def _oracle(anchor: Exchange, checks: tuple[Check, ...]) -> Oracle:
@@ -167,6 +180,9 @@ def _from_case(context: Context, case_id: str, recordings: Sequence[Recording], 
         if shown:
             candidates.append((order.get(shown[0].account, len(order)), recording.source, recording, shown))
     if not candidates:
+        missing = _lost(recordings, failing, order)
+        if missing is not None:
+            return missing
         raise NotFoundError(
             f"no recording shows a failing event of {case_id} ({len(failing)} were looked for in {len(recordings)} recordings)",
             hint="name the failing request yourself: --har FILE --anchor N --check 'rows == 0'",
@@ -189,6 +205,20 @@ def _from_case(context: Context, case_id: str, recordings: Sequence[Recording], 
         f"that show one of the case's {len(failing)} failing events ({events} shown, {len(healthy)} other events of these accounts are fine)"
     )
     return recording, anchor, chosen, _oracle(anchor, checks)
+
+
+def _lost(recordings: Sequence[Recording], failing: frozenset[str], order: Mapping[str, int]) -> _Found | None:
+    """Look for failing events that are things which were made and then stand on no page of their list."""
+    found = [(order.get(made.account, len(order)), recording.source, made.index, recording, made, page)
+             for recording in recordings for made, page in lost(recording.exchanges, failing)]  # fmt: skip
+    if not found:
+        return None
+    _, _, _, recording, made, page = min(found, key=lambda each: each[:3])
+    chosen = (
+        f"request {made.index + 1} made one of the case's {len(failing)} failing things, and no page of its list shows it up to request "
+        f"{page.index + 1}; of {len(found)} such things that of the affected account with the highest revenue, the first"
+    )
+    return recording, page, chosen, absent_oracle(recording.exchanges, made, page)
 
 
 def _keys(context: Context, case_id: str, analysis: Analysis) -> tuple[frozenset[str], frozenset[str]]:

@@ -101,11 +101,26 @@ def test_reproduced_shrunk_attached_and_proven_fixed(tmp_path: Path, capsys: pyt
         assert (case / "attachments" / "test_reproduction.py").is_file()
         assert json.loads((case / "report" / "filing.json").read_text())["gates"] == []
 
+        assert verdict["environment"] == {"product": "reporting", "version": "4.18.0"}
+        assert "version 4.18.0" in report
+
         code, still = said(capsys, workspace, "verify", "BR-0001", "--target", "staging")
-        assert (code, still["verdict"], still["runs"]) == (ExitCode.NO, "still failing", 1)
+        assert (code, still["verdict"], still["runs"], still["comment"]) == (ExitCode.NO, "still failing", 1, "")
+        assert bridge(workspace, "file", "BR-0001", "--yes") == ExitCode.DONE
+        sent = len(sandbox.journal(everything=True))
+        code, dry = said(capsys, workspace, "verify", "BR-0001", "--target", "staging", "--dry-run")
+        assert (code, dry["would_send"]["issue"], len(dry["would_send"]["routes"])) == (ExitCode.DONE, "REP-1", 6)
+        assert len(sandbox.journal(everything=True)) == sent
         assert main(["sandbox", "fix", "--port", str(port)]) == ExitCode.DONE
-        code, fixed = said(capsys, workspace, "verify", "BR-0001", "--target", "staging")
+        verify = ("verify", "BR-0001", "--target", "staging")
+        code, fixed = said(capsys, workspace, *verify)
         assert (code, fixed["verdict"], fixed["runs"]) == (ExitCode.DONE, "fixed", fixed["needed"])
+        assert fixed["comment"] == "not written"
+        for wanted in ("written", "already"):
+            code, fixed = said(capsys, workspace, *verify, "--yes")
+            assert (code, fixed["comment"]) == (ExitCode.DONE, wanted)
+        comments = [entry for entry in sandbox.journal(everything=True) if entry.method == "POST" and entry.path.endswith("/comment")]
+        assert len(comments) == 1
         assert {(step["before"], step["now"]) for step in fixed["steps"]} >= {(200, 200), (202, 202)}
         assert executed(alone, sandbox, *pytest_command).returncode == 1
         assert executed(alone, sandbox, *pytest_command, BRIDGE_EXPECT="fixed").returncode == 0

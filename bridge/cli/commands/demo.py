@@ -126,7 +126,7 @@ def _commands(args: argparse.Namespace, made: DemoWorkspace, port: int) -> tuple
         ["file", "BR-0001", "--yes"],
         ["cases"],
         ["sandbox", "fix", "--port", str(port)],
-        ["verify", "BR-0001", "--target", "staging"],
+        ["verify", "BR-0001", "--target", "staging", "--yes"],
     )
 
 
