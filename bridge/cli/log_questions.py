@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bridge.logs.options import SourceOptions
     from bridge.logs.paths import LogFile
     from bridge.logs.question import Question
+    from bridge.logs.remote import RemoteLogs
     from bridge.logs.skew import Skew
 
 _STDIN = "-"
@@ -28,6 +29,30 @@ _NARROW = ("since", "until", "window", "account", "trace", "service", "level", "
 
 def files(args: argparse.Namespace) -> tuple[list[LogFile], list[str]]:
     """Return the files that are asked, each with its options, and what matched nothing."""
+    from bridge.logs.rotation import listed
+
+    stdin = _spooled() if _STDIN in args.files else None
+    return listed(lambda: _listed(args, stdin))
+
+
+def cluster(args: argparse.Namespace) -> RemoteLogs | None:
+    """Return the named source where it is no files; it is opened once a command."""
+    if not getattr(args, "source", None) or args.files:
+        return None
+    known: RemoteLogs | None = getattr(args, "cluster", None)
+    if known is None:
+        from bridge.cli import compose
+        from bridge.workflow.clock import SystemClock
+
+        workspace = compose.workspace(args)
+        config = workspace.log_source(args.source)
+        if config.product == "files":
+            return None
+        known = args.cluster = compose.open_adapter(config, workspace, SystemClock().now)
+    return known
+
+
+def _listed(args: argparse.Namespace, stdin: Path | None) -> tuple[list[LogFile], list[str]]:
     from bridge.logs.paths import LogFile, matches, of_sources, shown
 
     if not args.files:
@@ -43,7 +68,7 @@ def files(args: argparse.Namespace) -> tuple[list[LogFile], list[str]]:
     found: list[LogFile] = []
     missing: list[str] = []
     for name in args.files:
-        paths = [_spooled()] if name == _STDIN else matches(name, here)
+        paths = [stdin] if name == _STDIN and stdin is not None else matches(name, here)
         if not paths:
             missing.append(f"no file matches {name} (in {here})")
         found.extend(
@@ -81,7 +106,12 @@ def fewer(args: argparse.Namespace) -> bool:
 def ask_files(
     args: argparse.Namespace, files: list[LogFile], asked: Question, *, limit: int | None = None, counting: Counting | None = None
 ) -> Answer:
-    """Answer a question from these files; sources whose events take their account from their trace are read as that needs."""
+    """Answer a question from these files, or where the source lives; sources whose events take their account from their trace are read as that needs."""
+    remote = cluster(args)
+    if remote is not None:
+        from bridge.logs.remote import answer_from
+
+        return answer_from(remote, asked, limit=limit, counting=counting)
     if any(file.options.account_from_trace for file in files):
         from bridge.logs.by_trace import ask_by_trace
 
@@ -101,6 +131,7 @@ def ask_clocks(args: argparse.Namespace, files: list[LogFile], asked: Question) 
     if not (args.skew or args.apply_skew):
         return ask_files(args, files, asked, limit=args.limit), []
     from bridge.logs.question import Question
+    from bridge.logs.remote import RemoteLogs
     from bridge.logs.skew import estimate
 
     parts = frozenset({"at", "service", "trace_id"})
@@ -180,7 +211,7 @@ def _configured(args: argparse.Namespace) -> tuple[tuple[SourceOptions, ...], Pa
     for name in names:
         config = workspace.log_source(name)
         if config.product != "files":
-            raise InputError(f"logs {name} is a {config.product}", where=config.where, hint="these questions read files")
+            raise InputError(f"logs {name} is a {config.product}", where=config.where, hint=f"ask it by its name: --source {name}, without files")
         sources.extend(parse_sources(config.values, f"{config.where} logs.{name}"))
     return tuple(sources), workspace.root, f"logs {', '.join(names)}"
 

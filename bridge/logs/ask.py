@@ -90,11 +90,13 @@ def ask(
 def _ask_file(file: LogFile, question: Question, answer: Answer, counting: Counting | None, limit: int | None) -> FileReport:
     keep = _keeper(file, question, answer, counting, limit)
     try:
+        file = replace(file, path=reading.moved(file.path, file.inode))
         size = file.path.stat().st_size
-    except OSError as error:
-        return FileReport(name=file.name, format=file.options.format or "", tally=Tally(), problems=(f"{file.name}: {error.strerror}",))
+    except (OSError, reading.ReadError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        return FileReport(name=file.name, format=file.options.format or "", tally=Tally(), problems=(f"{file.name}: {why}",))
     answer.size += size
-    if not question.whole and file.options.format != "csv":
+    if not question.whole and file.options.format != "csv" and not file.lead and not file.tail:
         # What was gathered before a fault is dropped: the full scan reads up to the damage and says what is wrong.
         marks = (len(answer.rows.at), len(answer.rows.files), len(answer.rejects.file))
         try:
@@ -105,7 +107,10 @@ def _ask_file(file: LogFile, question: Question, answer: Answer, counting: Count
         if report is not None:
             return report
     wanted = None if question.whole or (question.start is None and question.end is None) else [_window(question)]
-    return scan_file(file.path, file.name, file.options, keep=keep, rows=answer.rows, rejects=answer.rejects, wanted=wanted)
+    return scan_file(
+        file.path, file.name, file.options, keep=keep, rows=answer.rows, rejects=answer.rejects, wanted=wanted,
+        inode=file.inode, lead=file.lead, tail=(file.tail_name, file.tail),
+    )  # fmt: skip
 
 
 def _keeper(file: LogFile, question: Question, answer: Answer, counting: Counting | None, limit: int | None) -> Callable[[Event], bool]:
@@ -144,6 +149,8 @@ def _search(
     """Search the bytes of a file; None where a full scan has to do it: csv, no needle and no order."""
     plain = not reading.compressed(file.path)
     with file.path.open("rb", buffering=0) if plain else reading.opened(file.path, fast=True) as stream:
+        if plain and os.fstat(stream.fileno()).st_ino != (file.inode or os.fstat(stream.fileno()).st_ino):
+            return None  # rotated in this moment: the full scan finds the file that is meant
         head = os.pread(stream.fileno(), _HEAD, 0) if plain else _head(file.path)
         head = head[: head.rfind(b"\n") + 1] or head
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):

@@ -38,7 +38,7 @@ def answer_from(
     held: list[tuple[LogFile, Entry]] = []
     for file in files:
         narrow = question.start is not None and question.end is not None and not reading.compressed(file.path)
-        entry = None if narrow else fresh(file, base)
+        entry = None if narrow or file.lead or file.tail else fresh(file, base)
         if entry is None:
             left.append(file)
         else:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from bridge.logs.options import SourceOptions
 
@@ -18,17 +20,39 @@ class LogFile:
     name: str
     """As it is shown: relative to the workspace where it lies in it."""
     options: SourceOptions
+    inode: int | None = None
+    """When it was listed: tells that it was rotated since."""
+    lead: int = 0
+    """Bytes at its beginning that belong to the file before it."""
+    tail: bytes = b""
+    """Lines of the next file that belong to its last event."""
+    tail_name: str = ""
+
+
+_ROTATED: Final = re.compile(
+    r"(?P<stem>.+?)(?:[.-](?:(?P<date>\d{4}-?\d\d-?\d\d(?:[-_T.]?\d{1,6})?)|(?P<number>\d{1,5})))?(?P<packed>\.(?:gz|bz2|xz|zst))?$"
+)
+
+
+def rotation(path: Path) -> tuple[str, str, tuple[int, str, int]]:
+    """Return folder, name of the rotated set and a key that puts its oldest file first: numbers fall, dates rise, the live file is last."""
+    match = _ROTATED.fullmatch(path.name)
+    if match is None:
+        return str(path.parent), path.name, (2, "", 0)
+    date, number = match["date"], match["number"]
+    return str(path.parent), match["stem"], (0, "", -int(number)) if number else (1, date, 0) if date else (2, "", 0)
 
 
 def matches(pattern: str, root: Path) -> list[Path]:
-    """Return the files of a path, folder or glob, sorted; relative ones start at `root`."""
+    """Return the files of a path, folder or glob, sorted, rotated ones from the oldest on; relative ones start at `root`."""
     expanded = Path(pattern).expanduser()
     literal = root / expanded
     found = [literal] if literal.exists() else [root / name for name in _glob(str(expanded), root)]
     files: list[Path] = []
-    for path in sorted(found):
+    for path in sorted(found, key=rotation):
         if path.is_dir():
-            files.extend(sorted(inner for inner in path.rglob("*") if inner.is_file() and not inner.name.startswith(".")))
+            inside = (inner for inner in path.rglob("*") if inner.is_file() and not inner.name.startswith("."))
+            files.extend(sorted(inside, key=rotation))
         elif path.is_file():
             files.append(path)
     return files

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import IO, Any, Final, cast
 
 BLOCK: Final = 8 * 1024 * 1024
+_TRIES: Final = 10
+_REPLACED: Final = "was replaced while the files were read, what was in it is missing"
 _READ: Final = 256 * 1024
 _MAGIC: Final = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"))
 
@@ -29,16 +31,16 @@ def compression(head: bytes) -> str | None:
     return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
 
 
-def texts(path: Path, size: int = BLOCK) -> Iterator[tuple[int, bytes]]:
+def texts(path: Path, size: int = BLOCK, inode: int | None = None) -> Iterator[tuple[int, bytes]]:
     """Yield pieces as `blocks` does, as UTF-8 and without a byte order mark; offsets are those of the file.
 
     UTF-16 comes line by line; what is no character of it comes as bytes that are no UTF-8, so that it is counted.
     """
-    pieces = blocks(path, size)
+    pieces = blocks(path, size, inode)
     offset, first = next(pieces, (0, b""))
     if first.startswith(WIDE):
         pieces.close()
-        yield from _wide(path, "utf-16-le" if first.startswith(WIDE[0]) else "utf-16-be")
+        yield from _wide(path, inode, "utf-16-le" if first.startswith(WIDE[0]) else "utf-16-be")
         return
     mark = len(BOM) if first.startswith(BOM) else 0
     if len(first) > mark:
@@ -58,13 +60,13 @@ def head(path: Path, size: int) -> bytes:
     return b"".join(found)
 
 
-def _wide(path: Path, encoding: str) -> Iterator[tuple[int, bytes]]:
+def _wide(path: Path, inode: int | None, encoding: str) -> Iterator[tuple[int, bytes]]:
     """Yield the lines of a UTF-16 file, each as UTF-8 at its offset in the file."""
     newline = "\n".encode(encoding)
     rest = b""
     offset = 0
     failure: ReadError | None = None
-    pieces = blocks(path, 1)  # they end at any byte: only the lines below count
+    pieces = blocks(path, 1, inode)  # they end at any byte: only the lines below count
     while True:
         try:
             piece = next(pieces, (0, b""))[1]
@@ -101,7 +103,7 @@ def _narrow(line: bytes, encoding: str) -> bytes:
         return whole.decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass") + b"\xff" * (len(line) % 2)
 
 
-def blocks(path: Path, size: int = BLOCK) -> Generator[tuple[int, bytes]]:
+def blocks(path: Path, size: int = BLOCK, inode: int | None = None) -> Generator[tuple[int, bytes]]:
     r"""Yield (offset, bytes) pieces of whole lines; only the last one may end without `\n`.
 
     Offsets count uncompressed bytes. ReadError comes after what could be read has been yielded: a file
@@ -112,7 +114,7 @@ def blocks(path: Path, size: int = BLOCK) -> Generator[tuple[int, bytes]]:
     waiting = 0
     failure: ReadError | None = None
     try:
-        with opened(path) as stream:
+        with opened(path, inode=inode) as stream:
             known = _plain_size(stream)
             while True:
                 try:
@@ -160,14 +162,20 @@ def damage() -> tuple[type[Exception], ...]:
     return tuple(found)
 
 
-def opened(path: Path, *, fast: bool = False) -> IO[bytes]:
-    """Open a file for reading its uncompressed bytes. OSError, or ReadError without zstandard.
+def opened(path: Path, *, fast: bool = False, inode: int | None = None) -> IO[bytes]:
+    """Open a file for reading its uncompressed bytes. OSError, or ReadError without zstandard, or when it was replaced.
+
+    With an `inode`, the file that had this name is meant: one that was renamed since is found in its folder.
 
     `fast` takes isal for gzip where the extra `fast-logs` is installed: twice as fast as zlib, but of a file that
     is cut it gives less of what stands before the cut.
     """
-    with path.open("rb") as stream:
-        kind = compression(stream.read(6))
+    path, stream = _own(path, inode)
+    kind = compression(stream.read(6))
+    if kind is None:
+        stream.seek(0)
+        return stream
+    stream.close()
     if kind == "gzip":
         return _gzip(path, fast=fast)
     if kind == "bzip2":
@@ -178,7 +186,41 @@ def opened(path: Path, *, fast: bool = False) -> IO[bytes]:
         import lzma
 
         return lzma.open(path, "rb")
-    return _zstd(path) if kind == "zstd" else path.open("rb")
+    return _zstd(path)
+
+
+def moved(path: Path, inode: int | None) -> Path:
+    """Return where the file lies that had this name; ReadError, or OSError where the name is gone too, when it is in its folder no more."""
+    missing: OSError | None = None
+    for _ in range(_TRIES):  # a rename in this moment hides a file from a listing
+        try:
+            if inode is None or path.stat().st_ino == inode:
+                return path
+            missing = None
+        except FileNotFoundError as error:
+            if inode is None:
+                raise
+            missing = error
+        with os.scandir(path.parent) as entries:
+            found = next((entry.path for entry in entries if entry.inode() == inode and entry.is_file()), None)
+        if found is not None:
+            return Path(found)
+    raise missing or ReadError(_REPLACED)
+
+
+def _own(path: Path, inode: int | None) -> tuple[Path, IO[bytes]]:
+    for _ in range(_TRIES):
+        place = moved(path, inode)
+        try:
+            stream = place.open("rb")
+        except FileNotFoundError:
+            if inode is None:
+                raise
+            continue
+        if inode is None or os.fstat(stream.fileno()).st_ino == inode:
+            return place, stream
+        stream.close()
+    raise ReadError(_REPLACED)
 
 
 def compressed(path: Path) -> bool:

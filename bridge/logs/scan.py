@@ -92,8 +92,13 @@ def scan_file(
     rejects: Rejects,
     wanted: Wanted | None = None,
     pieces: Iterable[tuple[int, bytes]] | None = None,
+    inode: int | None = None,
+    lead: int = 0,
+    tail: tuple[str, bytes] = ("", b""),
 ) -> FileReport:
     """Read a file (or only these pieces of it) into `rows` and `rejects`; `wanted` None decodes every line.
+
+    `lead` bytes at its beginning belong to the file before, `tail` are (name, lines) of the next file that belong to its end.
 
     With `wanted`, lines whose time lies outside are counted as skipped without decoding them. A file that
     is damaged inside gives its lines up to there and a problem; one that can't be opened only the problem.
@@ -104,14 +109,20 @@ def scan_file(
     index = len(rows.files)
     rows.files.append(name)
     try:
-        for offset, block in pieces if pieces is not None else reading.texts(path):
+        for offset, block in pieces if pieces is not None else reading.texts(path, inode=inode):
             if scanner is None:
                 scanner = scanner_of(path, name, options, block, keep, rows, index, rejects, tally, narrow=wanted is not None)
-            _feed(scanner, block, offset, wanted, options)
+            own = block[max(0, lead - offset) :]
+            if own:
+                _feed(scanner, own, max(offset, lead), wanted, options)
     except reading.ReadError as error:
         problems.append(f"{name}: {error}")
     if scanner is None:
         return FileReport(name=name, format=options.format or "", tally=tally, problems=tuple(problems))
+    if tail[1]:
+        scanner.name = tail[0]
+        _feed_all(scanner, tail[1], 0)
+        scanner.name = name
     scanner.close()
     problems.extend(scanner.complaints())
     return FileReport(name=name, format=scanner.form.name, tally=tally, first=scanner.first, last=scanner.last, problems=tuple(problems))

@@ -112,7 +112,18 @@ def read_all(files: Sequence[LogFile]) -> LogResult:
 
 
 def _scan(file: LogFile, keep: Callable[[Event], bool], rows: Rows, rejects: Rejects, wanted: Intervals | None) -> FileReport:
-    return scan_file(file.path, file.name, file.options, keep=keep, rows=rows, rejects=rejects, wanted=wanted)
+    return scan_file(
+        file.path,
+        file.name,
+        file.options,
+        keep=keep,
+        rows=rows,
+        rejects=rejects,
+        wanted=wanted,
+        inode=file.inode,
+        lead=file.lead,
+        tail=(file.tail_name, file.tail),
+    )
 
 
 def _may_serve(file: LogFile, wanted: Wish) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 from bridge.logs import reading
 from bridge.logs.options import SourceOptions, parse_sources
 from bridge.logs.paths import LogFile, of_sources
+from bridge.logs.rotation import listed
 from bridge.logs.scan import FileReport, Tally, scan_file
 from bridge.logs.selection import read_all, select
 from bridge.logs.store import Rejects, Rows
@@ -52,7 +53,7 @@ class FileLogs:
 
     def files(self) -> tuple[list[LogFile], list[str]]:
         """Return the files of all sources, each once (the first source that names it has it), and what matched nothing."""
-        return of_sources(self.sources, self.root, f"logs {self.name}")
+        return listed(lambda: of_sources(self.sources, self.root, f"logs {self.name}"))
 
     def check(self) -> Sequence[Check]:
         """Return a line for each source: files, format, first and last time, share of lines read in a sample."""
@@ -108,15 +109,15 @@ def _sample(file: LogFile) -> FileReport:
 
 
 def _pieces(path: Path) -> Iterator[tuple[int, bytes]]:
-    head = next(reading.blocks(path, _SAMPLE), None)
-    if head is None:
+    block = reading.head(path, _SAMPLE)
+    if not block:
         return
-    offset, block = head
-    yield offset, block.removeprefix(b"\xef\xbb\xbf")
+    yield 0, block
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:
-            if reading.compression(stream.read(6)) is not None or size <= len(block) + _SAMPLE:
+            mark = stream.read(6)
+            if reading.compression(mark) is not None or mark.startswith(reading.WIDE) or size <= len(block) + _SAMPLE:
                 return
             stream.seek(size - _SAMPLE)
             tail = stream.read(_SAMPLE)

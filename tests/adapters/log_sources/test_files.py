@@ -46,7 +46,7 @@ def test_globs_folders_and_rotated_files_once_each(tmp_path: Path) -> None:
     for name in ("app.log", "app.log.1", "inner/b.log", ".hidden"):
         (tmp_path / "logs" / name).write_bytes(line)
     (tmp_path / "logs" / "app.log.2.gz").write_bytes(gzip.compress(line))
-    everything = ["logs/app.log", "logs/app.log.1", "logs/app.log.2.gz", "logs/inner/b.log"]
+    everything = ["logs/app.log.2.gz", "logs/app.log.1", "logs/app.log", "logs/inner/b.log"]  # the oldest first
     for paths in (["logs"], ["logs/**"], ["logs/*", "logs/inner/*"], [str(tmp_path / "logs")], ["logs/app*", "logs"]):
         source = opened(tmp_path, {"paths": paths})
         assert [file.name for file in source.files()[0]] == everything
