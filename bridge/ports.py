@@ -203,6 +203,10 @@ class TicketSource(Protocol):
         """Return tickets that these accounts opened in the window, solved ones too."""
         ...
 
+    def created(self, window: Window) -> Sequence[Ticket]:
+        """Return all tickets opened in the window, solved ones too, oldest first, without comments."""
+        ...
+
     def comments(self, ticket_id: str) -> Sequence[Comment]:
         """Return all comments, oldest first: a direct read, used to settle a lost note."""
         ...

@@ -74,6 +74,7 @@ READS: dict[str, Callable[[Site], object]] = {
     "ticket": lambda s: s.desk.get("ZD-1001"),
     "many": lambda s: s.desk.many(["ZD-1001", "ZD-1002"]),
     "of_accounts": lambda s: s.desk.of_accounts(["A-1"], WINDOW),
+    "created": lambda s: s.desk.created(WINDOW),
     "comments of a ticket": lambda s: s.desk.comments("ZD-1001"),
     "links": lambda s: s.desk.links("ZD-1001"),
 }

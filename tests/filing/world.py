@@ -484,6 +484,9 @@ class FakeDesk:
     def of_accounts(self, account_ids: Iterable[str], window: Window) -> Sequence[Ticket]:
         return []
 
+    def created(self, window: Window) -> Sequence[Ticket]:
+        return []
+
     def get(self, ticket_id: str) -> Ticket:
         self._world.read()
         found = self._ticket(ticket_id)

@@ -167,6 +167,12 @@ class Zendesk:
         kept = [row for row in rows.values() if row.get("organization_id") in wanted and window.contains(values.moment(row["created_at"]))]
         return self._tickets(sorted(kept, key=lambda row: (row["created_at"], row["id"])))
 
+    def created(self, window: Window) -> Sequence[Ticket]:
+        """Return all tickets opened in the window, oldest first, without comments."""
+        rows = {int(row["id"]): row for row in self._between((), window.start, window.end)}
+        kept = [row for row in rows.values() if window.contains(values.moment(row["created_at"]))]
+        return self._tickets(sorted(kept, key=lambda row: (row["created_at"], row["id"])))
+
     def comments(self, ticket_id: str) -> Sequence[Comment]:
         """Return all comments, oldest first, public and internal."""
         path = f"tickets/{self._native(ticket_id)}/comments"
@@ -350,18 +356,24 @@ class Zendesk:
         """Search, halving accounts and then time while there are more results than a search shows."""
         if not homes:
             return []
-        terms = " ".join(f"organization:{home}" for home in homes)
-        # Zendesk compares whole seconds; what lies outside the window is dropped by the caller.
-        query = f"type:ticket {terms} created>={values.stamp(start)} created<={values.stamp(end)}"
-        if self._call("GET", "search/count", "read", {"query": query}).get("count", 0) <= SEARCH_LIMIT:
+        if len(homes) == 1:
+            return self._between(homes, start, end)
+        query = _opened(homes, start, end)
+        if self._found(query) <= SEARCH_LIMIT:
             return self._search(query, limit=SEARCH_LIMIT)
-        if len(homes) > 1:
-            middle = len(homes) // 2
-            return self._of_organizations(homes[:middle], start, end) + self._of_organizations(homes[middle:], start, end)
-        if end - start <= timedelta(seconds=2):
+        middle = len(homes) // 2
+        return self._of_organizations(homes[:middle], start, end) + self._of_organizations(homes[middle:], start, end)
+
+    def _between(self, homes: Sequence[int], start: datetime, end: datetime) -> list[Json]:
+        """Search, halving time while there are more results than a search shows."""
+        query = _opened(homes, start, end)
+        if self._found(query) <= SEARCH_LIMIT or end - start <= timedelta(seconds=2):
             return self._search(query, limit=SEARCH_LIMIT)
         between = start + (end - start) / 2
-        return self._of_organizations(homes, start, between) + self._of_organizations(homes, between, end)
+        return self._between(homes, start, between) + self._between(homes, between, end)
+
+    def _found(self, query: str) -> int:
+        return int(self._call("GET", "search/count", "read", {"query": query}).get("count", 0))
 
     def _search(self, query: str, *, limit: int) -> list[Json]:
         rows: list[Json] = []
@@ -430,3 +442,12 @@ class Zendesk:
         if not isinstance(found, dict):
             raise AnswerError(response, "the answer is no JSON object")
         return found
+
+
+def _opened(homes: Sequence[int], start: datetime, end: datetime) -> str:
+    """Return the search for tickets of these organizations (all, where none is named) that were opened in this time.
+
+    Zendesk compares whole seconds; what lies outside the window is dropped by the caller.
+    """
+    whose = "".join(f"organization:{home} " for home in homes)
+    return f"type:ticket {whose}created>={values.stamp(start)} created<={values.stamp(end)}"

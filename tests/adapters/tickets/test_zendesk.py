@@ -75,6 +75,11 @@ def test_tickets_of_accounts(desk: Zendesk) -> None:
     assert desk.of_accounts([], DAY) == []
 
 
+def test_tickets_opened_in_a_window(desk: Zendesk) -> None:
+    assert [item.id for item in desk.created(DAY)] == [f"ZD-{number}" for number in range(1001, 1007)]
+    assert desk.created(Window(start=DAY.start - timedelta(days=1), end=running.OPENED)) == []
+
+
 def test_many_tickets_take_few_requests(tmp_path: Path) -> None:
     with running.sandbox(tmp_path, start=running.seed(tickets=230, accounts=60)) as made, running.desk(made.zendesk_url, tmp_path) as desk:
         assert len(desk.queue(limit=230)) == 230
