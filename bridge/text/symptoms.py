@@ -2,6 +2,7 @@
 
 A phrase matches where each of its words begins a word of the text, all of them close together. The order
 is free, because German and English put the verb in different places (`Export ist leer`, `leerer Export`).
+What is denied is no match: `no longer empty`, `isn't failing`, `nicht mehr leer`; unless the phrase itself denies (`no rows`).
 It finds candidates with their reason; a person, or an exact signal, decides.
 """
 
@@ -13,9 +14,17 @@ from bridge.text.normalise import spellings, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from collections.abc import Set as AbstractSet
 
 GAP = 3
 """Further words that may stand between the words of a phrase."""
+_DENIES = frozenset(
+    ["no", "not", "never", "nor", "neither", "cannot", "nicht", "nie", "niemals", "kein", "keine", "keinen", "keiner", "keines", "keinem"]
+)
+_BETWEEN = frozenset(
+    ["longer", "more", "any", "be", "been", "being", "even", "ever", "mehr", "laenger", "langer", "noch", "so", "the", "a", "an"]
+)
+"""Words that may stand between a denial and what it denies."""
 _PREFIX = 4
 """Shorter words must match whole: `no` is not the beginning of `notes`."""
 
@@ -34,12 +43,24 @@ def _occurs(phrase: Sequence[tuple[str, ...]], tokens: Sequence[tuple[str, ...]]
     """Tell whether every word of the phrase finds its own token within len(phrase) + gap neighbouring tokens."""
     if not phrase or len(phrase) > len(tokens):
         return False
-    places = [[at for at, token in enumerate(tokens) if _begins(word, token)] for word in phrase]
+    own = {way for word in phrase for way in word}
+    places = [[at for at, token in enumerate(tokens) if _begins(word, token) and not _denied(tokens, at, own)] for word in phrase]
     if not all(places):
         return False
     reach = len(phrase) + gap
     starts = sorted({at for some in places for at in some})
     return any(_assign([[at for at in some if start <= at < start + reach] for some in places], frozenset()) for start in starts)
+
+
+def _denied(tokens: Sequence[tuple[str, ...]], at: int, own: AbstractSet[str]) -> bool:
+    """Tell whether the token is denied by a word before it that is not the phrase's own."""
+    before = at - 1
+    while before >= 0 and before > at - 3 and not _BETWEEN.isdisjoint(tokens[before]):
+        before -= 1
+    if before < 0 or not own.isdisjoint(tokens[before]):
+        return False
+    cut_off = tokens[before] == ("t",) and before > 0 and tokens[before - 1][0].endswith("n")  # isn't, doesn't
+    return cut_off or not _DENIES.isdisjoint(tokens[before])
 
 
 def _begins(word: tuple[str, ...], token: tuple[str, ...]) -> bool:
