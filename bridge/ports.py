@@ -235,12 +235,12 @@ class TicketSource(Protocol):
         """Return the ids of the issues that the help desk's own tracker app links; None where there is no such app."""
         ...
 
-    def set_issue(self, ticket_id: str, issue: IssueRef) -> None:
-        """Write the issue's key on the ticket (field and tag). Repeating it changes nothing."""
+    def set_issue(self, ticket_id: str, issue: IssueRef) -> bool:
+        """Write the issue's key on the ticket (field and tag); tell whether that was needed."""
         ...
 
-    def register_link(self, ticket_id: str, issue: IssueRef) -> None:
-        """Register the link with the help desk's own tracker app, where it has one. Idempotent."""
+    def register_link(self, ticket_id: str, issue: IssueRef) -> bool:
+        """Register the link with the help desk's own tracker app, where it has one; tell whether that was needed."""
         ...
 
     def check(self) -> Sequence[Check]:
@@ -310,12 +310,12 @@ class IssueTracker(Protocol):
         """Add labels to those that are there. Repeating it changes nothing."""
         ...
 
-    def link_duplicate(self, issue: IssueRef, of: IssueRef) -> None:
-        """Link the first as a duplicate of the second; nothing when it is."""
+    def link_duplicate(self, issue: IssueRef, of: IssueRef) -> bool:
+        """Link the first as a duplicate of the second; tell whether that was needed."""
         ...
 
-    def move_to(self, issue: IssueRef, category: Category, *, resolution: str = "") -> None:
-        """Take it to a status of this category (`done` with this resolution, where there is one); nothing when it is there."""
+    def move_to(self, issue: IssueRef, category: Category, *, resolution: str = "") -> int:
+        """Take it to a status of this category (`done` with this resolution, where there is one); return the steps that it took."""
         ...
 
     def fields(self) -> Sequence[FieldInfo]:

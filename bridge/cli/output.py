@@ -102,6 +102,15 @@ def data(args: argparse.Namespace, document: Any, *, records: str | None = None)
         print(json.dumps(plain, indent=2, ensure_ascii=False))
 
 
+def dry_run(args: argparse.Namespace, writes: Sequence[Any], lines: Sequence[str]) -> None:
+    """Print what would be written, and that nothing was."""
+    if args.output != "text":
+        data(args, {"written": False, "writes": list(writes)}, records="writes")
+        return
+    for line in lines:
+        say(safe(line))
+
+
 def failure(args: argparse.Namespace, error: BridgeError, code: ExitCode) -> None:
     """Tell what went wrong, where, and what to do: on stderr for people, on stdout as data for programs."""
     if args.output != "text":

@@ -335,6 +335,11 @@ def _time(at: datetime) -> str:
     return utc(at).isoformat(timespec="milliseconds")
 
 
+def attachment_name(name: str, sha256: str) -> str:
+    """Return the name in the tracker: by content, so that the same bytes are sent once, and of harmless characters only."""
+    return f"bridge-{sha256[:12]}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[-200:]}"
+
+
 def _attachments(paths: Sequence[Path]) -> tuple[Attachment, ...]:
     missing = [path for path in paths if not path.is_file()]
     if missing:
@@ -346,7 +351,7 @@ def _attachments(paths: Sequence[Path]) -> tuple[Attachment, ...]:
     found: dict[str, Attachment] = {}
     for path in paths:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        name = f"bridge-{sha256[:12]}-{re.sub(r'[^A-Za-z0-9._-]+', '-', path.name)[-200:]}"
+        name = attachment_name(path.name, sha256)
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         found[name] = Attachment(name=name, path=str(path.resolve()), sha256=sha256, media_type=kind)
     return tuple(found.values())

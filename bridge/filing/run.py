@@ -95,7 +95,10 @@ class Run:
         guard: str = "",
         answer: Callable[[T], str] = str,
     ) -> T:
-        """Commit the intent, make the call, commit its outcome; errors pass on after they are recorded."""
+        """Commit the intent, make the call, commit its outcome; errors pass on after they are recorded.
+
+        A call that answers False or 0 found that there was nothing to write.
+        """
         return self.send_once(kind, name, lambda _: call(), target=target, digest=digest, guard=guard, answer=answer)
 
     def send_once(
@@ -119,7 +122,7 @@ class Run:
         except BridgeError as error:
             self.ledger.outcome(self.filing, write, "refused", _reason(error))
             raise
-        self.writes += 1
+        self.writes += int(result) if isinstance(result, int) else 1
         self.ledger.outcome(self.filing, write, "done", answer(result))
         return result
 

@@ -38,7 +38,9 @@ def add(context: Context, case_id: str, ticket_ids: tuple[str, ...]) -> Added:
     case = context.cases.load(case_id)
     analysis = context.cases.load_analysis(case_id)
     there = {ticket.id for ticket in case.tickets}
-    linked = set(case.added) | {ticket for account in (analysis.cohort.affected if analysis.cohort else ()) for ticket in account.tickets}
+    # An affected account may have tickets in the window that the case does not hold: those are new.
+    of_affected = {ticket for account in (analysis.cohort.affected if analysis.cohort else ()) for ticket in account.tickets}
+    linked = set(case.added) | (of_affected & there if analysis.cohort else there)
     new = [ticket_id for ticket_id in dict.fromkeys(ticket_ids) if ticket_id not in linked]
     read = _read(context, new)
     context.cases.save_analysis(case_id, counted(analysis, read))

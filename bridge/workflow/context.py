@@ -36,6 +36,8 @@ class Context:
     connections: Connections
     clock: Clock
     emit: Emit
+    ledger_at: Path | None = None
+    """A copy of the ledger, for a dry run."""
 
     @property
     def now(self) -> datetime:
@@ -45,4 +47,4 @@ class Context:
     @property
     def ledger_path(self) -> Path:
         """Where the record of outside writes lies."""
-        return self.workspace.root / "ledger.sqlite"
+        return self.ledger_at or self.workspace.root / "ledger.sqlite"

@@ -20,10 +20,12 @@ from bridge.filing.status import status
 from bridge.model.filing import Check, IssueRef, IssueState
 from bridge.reporting.facts import case_mask
 from bridge.workflow.events import Event, StepDone, StepStarted, Warned
+from bridge.workflow.rehearsal import rehearsal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from bridge.filing.rehearsal import Noted
     from bridge.model.case import Case
     from bridge.model.finding import Analysis
     from bridge.ports import IssueTracker
@@ -58,6 +60,8 @@ class Planned:
     """True when the ledger knows of nothing that is left to do."""
     candidates: tuple[Candidate, ...] = ()
     """Issues that may be about the same thing, the surest first; only looked for while the case has none."""
+    writes: tuple[Noted, ...] = ()
+    """Every write that would be sent, in order; only in a dry run, and where nothing has to be mended or decided first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +97,15 @@ def plan_filing(context: Context, case_id: str, *, join: str = "", anew: bool = 
         complete=bool(state.issue) and {t.ticket_id for t in plan.tickets} <= set(state.linked) and not (state.refused or state.unknown),
         candidates=candidates,
     )
+
+
+def rehearse(context: Context, planned: Planned, *, recreate: bool = False, join: str = "", anew: bool = False) -> Planned:
+    """Add every write that filing would send."""
+    if planned.preflight or (not join and any(candidate.exact for candidate in planned.candidates)):
+        return planned
+    with rehearsal(context) as (dry, notes):
+        file(dry, planned.plan.case_id, recreate=recreate, join=join, anew=anew)
+    return replace(planned, writes=tuple(notes))
 
 
 def _named(tracker: IssueTracker, case_id: str, key: str) -> IssueRef:

@@ -196,10 +196,10 @@ def _new_tickets(context: Context, ledger: Ledger, filing: Filing) -> list[NewTi
             continue  # its folder is not here, or is told about where the plan is made
         known = linked | {ticket.id for ticket in case.tickets} | {item.ticket_id for item in analysis.related}
         accounts = [account.account_id for account in analysis.cohort.affected] if analysis.cohort else []
-        window = Window(start=case.created_at, end=context.clock.now() + timedelta(minutes=5))
-        if not accounts or window.end <= window.start:
+        now = context.clock.now() + timedelta(minutes=5)
+        if not accounts or now <= case.created_at:  # a clock that was set back
             continue
-        for ticket in context.connections.tickets().of_accounts(accounts, window):
+        for ticket in context.connections.tickets().of_accounts(accounts, Window(start=case.created_at, end=now)):
             words = matching_phrases(f"{ticket.subject}\n{ticket.body}", symptoms)
             if ticket.id not in known and words:
                 found.append(NewTicket(case_id=case_id, ticket_id=ticket.id, subject=ticket.subject, why=", ".join(words)))

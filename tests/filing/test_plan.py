@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import InputError, NotFoundError
-from bridge.filing.plan import CUT, FilingPlan, cut, describe, fingerprint_of, note_marker, note_text, one_line, plan
+from bridge.filing.plan import CUT, FilingPlan, cut, describe, fingerprint_of, note_marker, note_text, one_line, plan, signals_of
 from bridge.filing.settings import VALUES, FieldSource, FilingSettings, read_settings
 from bridge.model.case import Case
 from bridge.model.change import Change
 from bridge.model.filing import IssueRef
-from bridge.model.finding import AffectedAccount, Analysis, Cohort, Effect, Impact, LeftOut, Onset, Severity
+from bridge.model.finding import AffectedAccount, Analysis, Cohort, Condition, Contrast, Effect, Impact, LeftOut, Onset, Severity
 from bridge.model.window import Window
 from tests.filing.world import START, ticket
 
@@ -274,3 +274,21 @@ def test_settings(entry: Mapping[str, Any]) -> None:
     with pytest.raises(InputError) as raised:
         read_settings(tracker, filing, where="bridge.yaml:3")
     assert [f"{problem.message} -> {problem.hint}" for problem in raised.value.problems] == entry["says"]
+
+
+def test_shared_endpoints_are_signals() -> None:
+    effect = Effect(name="risk ratio", value=None)
+    conditions = (Condition(attribute="requests.endpoint", value="/reports/{id}"), Condition(attribute="plan", value="pro"))
+    shared = Contrast(
+        conditions=conditions,
+        unit="events",
+        affected=9,
+        affected_total=9,
+        control=0,
+        control_total=9,
+        ratio=effect,
+        p_value=0.01,
+        q_value=0.01,
+    )
+    labels = signals_of(case(), dataclasses.replace(analysis(), contrasts=(shared, shared)))
+    assert [label.startswith("bridge-ep-") for label in labels].count(True) == 1

@@ -424,24 +424,26 @@ class FakeTracker:
 
         self._world.write(apply)
 
-    def link_duplicate(self, issue: IssueRef, of: IssueRef) -> None:
+    def link_duplicate(self, issue: IssueRef, of: IssueRef) -> bool:
         found = self._issue(issue)
 
         def apply() -> None:
             found.duplicate_of = of.id
 
         self._world.write(apply)
+        return True
 
-    def move_to(self, issue: IssueRef, category: Category, *, resolution: str = "") -> None:
+    def move_to(self, issue: IssueRef, category: Category, *, resolution: str = "") -> int:
         found = self._issue(issue)
         if found.category == category:
-            return
+            return 0
 
         def apply() -> None:
             found.category = category
             found.resolution = resolution or None
 
         self._world.write(apply)
+        return 1
 
     def fields(self) -> Sequence[FieldInfo]:
         return []
@@ -539,7 +541,7 @@ class FakeDesk:
         world.write(quietly if "late" in fault else apply, kind="note")
         return str(len(found.comments) - 1)
 
-    def set_issue(self, ticket_id: str, issue: IssueRef) -> None:
+    def set_issue(self, ticket_id: str, issue: IssueRef) -> bool:
         found = self._ticket(ticket_id)
 
         def apply() -> None:
@@ -547,10 +549,12 @@ class FakeDesk:
             found.updated = self._world.clock.at
 
         self._world.write(apply)
+        return True
 
-    def register_link(self, ticket_id: str, issue: IssueRef) -> None:
+    def register_link(self, ticket_id: str, issue: IssueRef) -> bool:
         found = self._ticket(ticket_id)
         self._world.write(lambda: None if issue.id in found.registered else found.registered.append(issue.id))
+        return True
 
     def check(self) -> Sequence[Check]:
         return []

@@ -6,7 +6,8 @@ import fcntl
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,34 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DemoWorkspa
     return folder, made
 
 
+@pytest.fixture(scope="session")
+def reported(company: tuple[Path, DemoWorkspace]) -> tuple[Path, DemoWorkspace]:
+    """The company's workspace with a case that is investigated and reported, BR-0001; made once as well."""
+    source, made = company
+    folder = source.with_name("reported-company")
+    with source.with_name("reported-company.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            shutil.copytree(source, folder, dirs_exist_ok=True)
+            settings = folder / "bridge.yaml"
+            with start(folder / "sandbox.sqlite", seed=from_json(made.seed)) as sandbox, redirect_stdout(StringIO()):
+                settings.write_text(settings.read_text().replace(PLACE, sandbox.url))
+                for words in (["investigate", "ZD-1003", "ZD-1004", "--with", "empty-exports"], ["report", "BR-0001"]):
+                    assert main([*words, "--workspace", str(folder)]) == 0, words
+                for path in (settings, folder / "cases" / "BR-0001" / "case.json"):
+                    path.write_text(path.read_text().replace(sandbox.url, PLACE))
+            for path in folder.glob("sandbox.sqlite*"):
+                path.unlink()
+            (folder / "done").touch()
+    return folder, made
+
+
+@pytest.fixture
+def case(reported: tuple[Path, DemoWorkspace], open_workspace: Callable[[Path, DemoWorkspace], Workspace]) -> Workspace:
+    """A workspace whose case BR-0001 can be filed."""
+    return open_workspace(*reported)
+
+
 @pytest.fixture
 def open_workspace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -49,6 +78,8 @@ def open_workspace(
             sandbox = stack.enter_context(start(folder / "sandbox.sqlite", seed=from_json(made.seed)))
             settings = folder / "bridge.yaml"
             settings.write_text(settings.read_text().replace(PLACE, sandbox.url))
+            for path in folder.glob("cases/*/case.json"):
+                path.write_text(path.read_text().replace(PLACE, sandbox.url))
 
             def run(*words: str) -> Result:
                 capfd.readouterr()

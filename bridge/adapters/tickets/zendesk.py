@@ -205,41 +205,43 @@ class Zendesk:
         except (NotFoundError, AccessError):
             return None
 
-    def set_issue(self, ticket_id: str, issue: IssueRef) -> None:
-        """Write the key into the issue field, if one is configured, and as a tag; nothing when both are there."""
+    def set_issue(self, ticket_id: str, issue: IssueRef) -> bool:
+        """Write the key into the issue field, if one is configured, and as a tag; False when both are there."""
         for _ in range(_UPDATE_ROUNDS):
             row = self._ticket(ticket_id)
             update = values.issue_update(row, issue.key, self._settings.issue_field)
             if not update:
-                return
+                return False
             read = values.stamp(values.moment(row["updated_at"]))
             try:
                 self._update(ticket_id, {**update, "safe_update": True, "updated_stamp": read}, "repeatable")
             except ChangedMeanwhileError:
                 continue  # read it again: somebody else's tags must not get lost
-            return
+            return True
         raise ChangedMeanwhileError(
             f"{ticket_id} is being changed all the time", where=f"PUT tickets/{ticket_id}", hint="run the same command again"
         )
 
-    def register_link(self, ticket_id: str, issue: IssueRef) -> None:
-        """Register the link with Zendesk's own Jira app; nothing when it is there or the app is not."""
+    def register_link(self, ticket_id: str, issue: IssueRef) -> bool:
+        """Register the link with Zendesk's own Jira app; False when it is there or the app is not."""
         if self._settings.jira_links == "never":
-            return
+            return False
         native = self._native(ticket_id)
         try:
             if self._is_registered(native, issue):
-                return
+                return False
         except (NotFoundError, AccessError):
             if self._settings.jira_links == "always":
                 raise
-            return  # the app is not installed, or only administrators may see its links
+            return False  # the app is not installed, or only administrators may see its links
         link = {"issue_id": issue.id, "issue_key": issue.key, "ticket_id": native}
         try:
             self._call("POST", "jira/links", "once", body=link)
         except RefusedError:
             if not self._is_registered(native, issue):
                 raise
+            return False  # somebody else registered it meanwhile
+        return True
 
     def check(self) -> Sequence[Check]:
         """Tell who we are, and whether the issue field and the app's links can be used."""

@@ -252,13 +252,13 @@ class Jira:
         """Add labels to those that are there."""
         life.add_labels(self._client, issue, labels)
 
-    def link_duplicate(self, issue: IssueRef, of: IssueRef) -> None:
-        """Link the first as a duplicate of the second."""
-        life.link_duplicate(self._client, issue, of)
+    def link_duplicate(self, issue: IssueRef, of: IssueRef) -> bool:
+        """Link the first as a duplicate of the second; False when it is."""
+        return life.link_duplicate(self._client, issue, of)
 
-    def move_to(self, issue: IssueRef, category: Category, *, resolution: str = "") -> None:
-        """Take it to a status of this category."""
-        life.move_to(self._client, issue, category, resolution)
+    def move_to(self, issue: IssueRef, category: Category, *, resolution: str = "") -> int:
+        """Take it to a status of this category; return the number of transitions."""
+        return life.move_to(self._client, issue, category, resolution)
 
     def check(self) -> Sequence[Check]:
         """Tell which deployment it is, who we are, and whether project, type and permissions are there."""

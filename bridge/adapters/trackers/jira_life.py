@@ -142,12 +142,12 @@ def add_labels(client: JiraClient, issue: IssueRef, labels: Sequence[str]) -> No
     client.request("PUT", f"issue/{issue.id}", "repeatable", body={"update": {"labels": changes}})
 
 
-def link_duplicate(client: JiraClient, issue: IssueRef, of: IssueRef) -> None:
-    """Link as a duplicate, without a comment: a null one is refused."""
+def link_duplicate(client: JiraClient, issue: IssueRef, of: IssueRef) -> bool:
+    """Link as a duplicate, without a comment: a null one is refused. False: nothing had to be done."""
     wanted = client.settings.duplicate_link
     row = read(client, [issue.id], FIELDS).get(issue.id)
     if wanted == NO_LINK or (row is not None and state(client, row).duplicate_of == of.id):
-        return
+        return False
     types = client.get("issueLinkType", {}).get("issueLinkTypes") or []
     name = next((str(item["name"]) for item in types if _is_duplicate(str(item.get("name", "")), wanted)), None)
     if name is None:
@@ -157,25 +157,27 @@ def link_duplicate(client: JiraClient, issue: IssueRef, of: IssueRef) -> None:
         )
     body = {"type": {"name": name}, "inwardIssue": {"id": issue.id}, "outwardIssue": {"id": of.id}}
     client.request("POST", "issueLink", "repeatable", body=body)  # Jira keeps one link of a kind between two issues
+    return True
 
 
 def _is_duplicate(name: str, wanted: str) -> bool:
     return name.casefold() == wanted.casefold() if wanted else DUPLICATE in name.lower()
 
 
-def move_to(client: JiraClient, issue: IssueRef, category: Category, resolution: str) -> None:
-    """Walk the workflow towards a status of this category; names are local to workflow and language, categories are not."""
+def move_to(client: JiraClient, issue: IssueRef, category: Category, resolution: str) -> int:
+    """Walk the workflow towards a status of this category and return the steps; names are local to workflow and language, categories are not."""
     seen: set[str] = set()
-    for _ in range(_STEPS):
+    steps = 0
+    while True:
         row = read(client, [issue.id], FIELDS).get(issue.id)
         if row is None:
             raise NotFoundError(f"{issue.key} does not exist (any more), or is not shown to this user")
         if state(client, row).category == category:
-            return
+            return steps
         status = str(((row.get("fields") or {}).get("status") or {}).get("id"))
         seen.add(status)
         step = _step(client, issue, category, seen)
-        if step is None:
+        if step is None or len(seen) > _STEPS:
             break
         body: Json = {"transition": {"id": str(step["id"])}}
         offered = ((step.get("fields") or {}).get("resolution") or {}).get("allowedValues") or ()
@@ -185,8 +187,7 @@ def move_to(client: JiraClient, issue: IssueRef, category: Category, resolution:
             client.request("POST", f"issue/{issue.id}/transitions", "once", body=body)
         except ChangedMeanwhileError:
             continue  # somebody moved it at the same moment: look again
-    else:
-        return
+        steps += 1
     raise RefusedError(f"{issue.key} has no transition to a status of the kind '{category}' for this user", hint="move it by hand")
 
 

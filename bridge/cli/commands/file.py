@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,10 @@ from bridge.cli.progress import Progress
 from bridge.errors import BridgeError, ExitCode, InputError, Problem, RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bridge.filing.file import FilingResult
+    from bridge.filing.rehearsal import Noted
     from bridge.workflow.context import Context
     from bridge.workflow.filing import Candidate, Planned
 
@@ -54,11 +58,11 @@ def finish(args: argparse.Namespace, outcome: Outcome) -> int:
 
 def work(args: argparse.Namespace, context: Context, case_id: str) -> Outcome:
     """Do it; shared with `bridge run`."""
-    from bridge.workflow.filing import file, plan_filing
+    from bridge.workflow.filing import file, plan_filing, rehearse
 
     planned = plan_filing(context, case_id, join=args.join, anew=args.anew)
     if args.dry_run:
-        return _dry_run(planned)
+        return _dry_run(rehearse(context, planned, recreate=args.recreate, join=args.join, anew=args.anew))
     if planned.preflight:
         raise _refusal(planned)
     exact = [candidate for candidate in planned.candidates if candidate.exact]
@@ -96,17 +100,31 @@ def _dry_run(planned: Planned) -> Outcome:
         "tickets": [t.ticket_id for t in planned.plan.tickets],
         "refused": list(planned.preflight),
         "candidates": list(planned.candidates),
+        "writes": list(planned.writes),
     }
     if planned.complete:
         return Outcome(code=ExitCode.DONE, document=document, lines=(f"  Nothing to do: {planned.already}",))
     lines = [f"  {planned.already}", "  It would look for what is missing, and write only that:"] if planned.already else ["  Would write:"]
     lines += [f"    {line}" for line in planned.lines]
+    lines += [f"  {counted(planned.writes)}"] if planned.writes else []
     lines += _candidates(planned)
     for check in planned.preflight:
         lines += [f"  ✗ {check.what}: {check.detail}", *(f"      {line}" for line in check.hint.splitlines())]
     if not planned.preflight:
         lines += ["", f"  The tracker would take it.   Next: bridge file {planned.plan.case_id}"]
     return Outcome(code=ExitCode.NO if planned.preflight else ExitCode.DONE, document=document, lines=tuple(lines))
+
+
+def counted(writes: Sequence[Noted]) -> str:
+    """Say how many writes these are, by kind."""
+    kinds = ", ".join(f"{number} {kind}" for kind, number in Counter(item.kind for item in writes).items())
+    return f"{len(writes)} write(s): {kinds}" if writes else "nothing would be written"
+
+
+def would(writes: Sequence[Noted]) -> tuple[str, ...]:
+    """Return lines about what would be written; shared with the other commands that write."""
+    lines = [f"    {item.kind:<13} {item.target}  {item.text}".rstrip() for item in writes]
+    return ("  Would write:", *lines, f"  {counted(writes)}") if writes else ("  Nothing would be written",)
 
 
 def _candidates(planned: Planned) -> list[str]:

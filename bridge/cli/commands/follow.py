@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.cli import compose, output
+from bridge.cli.commands.file import would
 from bridge.cli.progress import Progress
 from bridge.errors import BridgeError, ExitCode, InputError
 
@@ -28,8 +30,30 @@ def run(args: argparse.Namespace) -> int:
         return _once(args)
     if args.every < 1:
         raise InputError(f"--every takes minutes, at least 1, not {args.every}", hint="bridge follow --every 5")
+    return _rounds(args)
+
+
+def _rounds(args: argparse.Namespace) -> int:
+    """Look again and again until Ctrl-C; a round that fails is told and does not end it."""
+    stopped: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        stopped.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, stop)
+    try:
+        _until_stopped(args, stopped)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return ExitCode.DONE
+
+
+def _until_stopped(args: argparse.Namespace, stopped: list[int]) -> None:
     begun = False
-    while True:  # until Ctrl-C
+    while True:
         try:
             _once(args)
         except BridgeError as error:
@@ -38,13 +62,21 @@ def run(args: argparse.Namespace) -> int:
             output.failure(args, error, error.exit_code)
         sys.stdout.flush()
         begun = True
+        if stopped:  # Python drops an interrupt that comes while it cleans up
+            raise KeyboardInterrupt
         time.sleep(args.every * 60)
 
 
 def _once(args: argparse.Namespace) -> int:
     from bridge.workflow.follow import follow
+    from bridge.workflow.rehearsal import rehearsal
 
     with Progress(quiet=args.output != "text") as progress, compose.context(args, progress) as context:
+        if args.dry_run:
+            with rehearsal(context) as (dry, writes):
+                look = follow(dry, tuple(args.cases))
+            output.dry_run(args, writes, (*would(writes), *(f"  ✗ {problem}" for problem in look.failed)))
+            return ExitCode.PARTLY if look.failed else ExitCode.DONE
         look = follow(context, tuple(args.cases))
     if args.output != "text":
         output.data(args, look)
@@ -82,8 +114,14 @@ def _one(item: Followed) -> None:
 
 def _drafts(args: argparse.Namespace) -> int:
     from bridge.workflow.follow import drop, send, waiting_drafts
+    from bridge.workflow.rehearsal import rehearsal
 
     with compose.context(args, lambda _event: None) as context:
+        if args.send and args.dry_run:
+            with rehearsal(context) as (dry, writes):
+                send(dry, args.send, text=_text(args.text))
+            output.dry_run(args, writes, would(writes))
+            return ExitCode.DONE
         if args.send:
             shown: Sequence[Draft] = send(context, args.send, text=_text(args.text))
             word = "sent to the customer"

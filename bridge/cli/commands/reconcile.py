@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bridge.cli import compose, output
+from bridge.cli.commands.file import would
 from bridge.cli.progress import Progress
 from bridge.errors import ExitCode, PartlyDoneError, Problem
 
@@ -12,8 +13,14 @@ from bridge.errors import ExitCode, PartlyDoneError, Problem
 def run(args: argparse.Namespace) -> int:
     """Print every difference and what mends it; with --repair mend it. Exit 1 while differences are left."""
     from bridge.workflow.reconcile import reconcile
+    from bridge.workflow.rehearsal import rehearsal
 
     with Progress(quiet=args.output != "text") as progress, compose.context(args, progress) as context:
+        if args.repair and args.dry_run:
+            with rehearsal(context) as (dry, writes):
+                reconcile(dry, tuple(args.cases), repair=True)
+            output.dry_run(args, writes, would(writes))
+            return ExitCode.NO if writes else ExitCode.DONE
         done = reconcile(context, tuple(args.cases), repair=args.repair)
     if args.output != "text":
         output.data(args, done)
