@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -61,10 +61,18 @@ def collect(context: Context, case: Case, investigation: Investigation, values: 
     questions = {name: ask.question for name, ask in asks.items() if ask.kept is None}
     settings = context.workspace.limits
     limits = Limits(rows=settings.rows, seconds=settings.seconds, bytes=settings.bytes, cost=settings.cost)
-    with asked(questions, limits, concurrent=settings.concurrent, clock=context.clock) as answers:
+    answers: Mapping[str, Future[Answer]] = {}
+    try:
+        with asked(questions, limits, concurrent=settings.concurrent, clock=context.clock) as answers:
+            for number, spec in numbered:
+                if isinstance(spec, SqlEvidence) and not spec.joins:
+                    _sql(run, number, spec, asks[spec.name], answers.get(spec.name), found)
+    except BaseException:
+        # Ctrl-C, or the error of another query: what ran on a server all the same is in the audit too.
         for number, spec in numbered:
-            if isinstance(spec, SqlEvidence) and not spec.joins:
-                _sql(run, number, spec, asks[spec.name], answers.get(spec.name), found)
+            if isinstance(spec, SqlEvidence) and spec.name in answers:
+                _stopped(run, number, spec, asks[spec.name], answers[spec.name])
+        raise
     for number, spec in numbered:
         if isinstance(spec, LogEvidence):
             _from_logs(run, number, spec, found)
@@ -85,6 +93,8 @@ class _Run:
     investigation: Investigation
     values: Mapping[str, Value]
     refresh: bool
+    audited: set[str] = field(default_factory=set)
+    """What has its line in the audit."""
 
     def started(self, source: str, number: int, name: str) -> None:
         self.context.emit(StepStarted(source=source, what=f"E{number} {name}"))
@@ -96,6 +106,7 @@ class _Run:
 
     def audit(self, provenance: Provenance, *, outcome: str = "", message: str = "") -> None:
         """Write one line of the audit."""
+        self.audited.add(f"{provenance.id} {provenance.name}")
         audit.write(
             self.context.workspace.root,
             audit.Run(
@@ -227,6 +238,18 @@ def _no_answer(run: _Run, number: int, spec: SqlEvidence, ask: _Ask, answer: Ans
     found.problems.append(problem)
     run.context.emit(Warned(message=problem))
     run.done(ask.question.source, provenance, reused=False, seconds=answer.took_seconds)
+
+
+def _stopped(run: _Run, number: int, spec: SqlEvidence, ask: _Ask, future: Future[Answer]) -> None:
+    """Note a query that ran and whose rows nobody kept, unless it was noted as what ended the run."""
+    if future.cancelled() or not future.done() or f"E{number} {spec.name}" in run.audited:
+        return
+    answer = future.result()
+    if answer.result is None and answer.error is None:
+        return  # its turn never came
+    provenance = _provenance(number, spec, ask, answer, 0, b"", "timed-out")
+    message = str(answer.error) if answer.error else "the run was stopped; its rows were not kept"
+    run.audit(provenance, outcome="stopped", message=message)
 
 
 def _needed(investigation: Investigation) -> set[str]:

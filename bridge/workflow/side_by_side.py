@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.ports import BoundQuery, Clock, Database, Limits, QueryResult
+
+_AGAIN = 0.2
+"""Seconds until what still runs is cancelled again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +57,17 @@ def asked(questions: Mapping[str, Question], limits: Limits, *, concurrent: int,
     # An engine inside this process may take one query at a time; it uses all processors for that one.
     slots = {q.source: 1 if getattr(q.database, "serial", False) else concurrent for q in questions.values()}
     pools = {source: ThreadPoolExecutor(max_workers=number, thread_name_prefix=f"query-{source}") for source, number in slots.items()}
+    futures = {name: pools[question.source].submit(ask, question) for name, question in questions.items()}
     try:
-        yield {name: pools[question.source].submit(ask, question) for name, question in questions.items()}
+        yield futures
     except BaseException:
         stopped.set()
-        for question in questions.values():
-            question.database.cancel()
+        waiting = {future for future in futures.values() if not future.cancel()}
+        while waiting:
+            # Again until all have ended: one that was still connecting could not be cancelled the first time.
+            for question in questions.values():
+                question.database.cancel()
+            waiting = wait(waiting, timeout=_AGAIN).not_done
         raise
     finally:
         for pool in pools.values():
