@@ -113,7 +113,8 @@ class _Lines:
         ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n")).astype(np.int64) + 1
         starts = np.concatenate((np.zeros(1, dtype=np.int64), ends))
         starts = starts[:-1] if starts[-1] == len(data) else starts
-        if len(found) != len(starts):
+        # A blank line gives none and a line of two objects two: they only add up to the lines where no line is blank.
+        if len(found) != len(starts) or (np.frombuffer(data, dtype=np.uint8)[starts] != ord("{")).any():
             return None
         by_name = {name: pa.array(list(map(operator.attrgetter(f"c{n}"), found)), pa.string()) for n, name in enumerate(self.columns)}
         get = {part: by_name[name] for part, name in self.keys.items()}

@@ -81,7 +81,8 @@ class _Decoder:
             records = self.all_lines(block)
         except (msgspec.DecodeError, UnicodeDecodeError):
             records = []
-        if len(records) != len(lines):  # blank, broken or wrapped lines among them
+        # The decoder leaves out blank lines and takes two objects on a line for two: only together they could add up.
+        if len(records) != len(lines) or any(map(bytes.isspace, lines)) or not all(lines):
             return [self.line(line) for line in lines]
         return [text if (text := self.message(record)) is not None else _text(line) for record, line in zip(records, lines, strict=True)]
 

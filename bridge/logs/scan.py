@@ -266,7 +266,7 @@ class Scanner:
     def alone(self, raw: bytes, offset: int) -> None:
         """Take a line that no other line belongs to, as `skip` and `line` would, at a third of the cost."""
         try:
-            outcome = self.form.decode(raw.decode())
+            outcome = self.form.decode(raw.removesuffix(b"\r").decode())
         except UnicodeDecodeError:
             outcome = Rejected("")
         if type(outcome) is dict and b"\0" not in raw and self.held is None and self.open is None:

@@ -128,3 +128,11 @@ def test_compare_says_what_it_needs(tmp_path: Path, capsys: pytest.CaptureFixtur
     empty.write_text("")
     assert main(["logs", "compare", "--before", str(empty), "--after", str(empty)]) == 2
     assert "holds no events" in capsys.readouterr().err
+
+
+def test_two_objects_on_a_line_and_a_blank_line_do_not_shift_what_follows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, out = tmp_path / "app.jsonl", tmp_path / "out.jsonl"
+    for blank in ("", "  "):
+        source.write_text(f'{{"msg":"wrote 1 rows"}} {{"msg":"more"}}\n{blank}\n{{"msg":"failed"}}\n', encoding="utf-8")
+        answer(capsys, "logs", "templates", source, "--assign", out)
+        assert [row["template"] for row in assigned(out)][2] == "failed"
