@@ -78,10 +78,14 @@ def follow(run: Run, *, settings: FilingSettings, plans: Sequence[FilingPlan], a
         # The ledger alone says whether anything is missing: after a move, a duplicate, or a filing that broke off.
         link_tickets(run, plan, state.ref)
         tell_tickets(run, plan, state.ref)
-    close_duplicates(run)
+    closed = [key for key in close_duplicates(run) if not any(key in notice for notice in notices)]
+    notices += [
+        f"{key} is a second filing of this: its tickets are on {state.ref.key}, and it was closed as its duplicate" for key in closed
+    ]
     memory.drop_overtaken(run.ledger, run.filing, said.name)
     found = run.tickets.many(run.ledger.linked(run.filing.fingerprint))
-    told = _tell(run, state, said, found, notices, answers)
+    # Of a duplicate the note tells what became of the issue that was followed until now.
+    told = _tell(run, issue.key if said.word == "duplicate" else state.ref.key, state, said, found, notices, answers)
     facts = broken_links(run, state.ref, plans, found)
     notices += [fact for fact in facts if before is None or fact not in before.noticed]
     trouble = tuple(fact for fact, mended in facts.items() if mended)
@@ -223,6 +227,7 @@ def _gone(run: Run, issue: IssueRef, before: Seen | None, notices: list[str]) ->
 
 def _tell(
     run: Run,
+    key: str,
     state: IssueState,
     said: Occasion,
     found: Mapping[str, Ticket],
@@ -237,7 +242,7 @@ def _tell(
     question = _question(run, state) if said.word == "needs information" else ""
     if question:
         notices.append(f"{state.ref.key} needs information: {question}")
-    text = note(state.ref.key, state.status, said, question=question)
+    text = note(key, state.status, said, question=question)
     marker = f"[{run.filing.marker} {said.slug} {digest(said.name)[:6]}]"
     told: list[str] = []
     outages = 0

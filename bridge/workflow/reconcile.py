@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError
-from bridge.filing.duplicates import close_duplicates
+from bridge.filing.duplicates import close_duplicates, settle_on_the_oldest
 from bridge.filing.ledger import Ledger
 from bridge.filing.link import attach_files, link_tickets, tell_tickets
 from bridge.filing.run import PENDING
@@ -90,7 +90,10 @@ def compare(run: Run, plans: Sequence[FilingPlan]) -> Iterator[Difference]:
         if other.id != issue.id and twin is not None and twin.category != "done" and state.category != "done":
             what = f"{other.key} is open too and carries the same marker"
             yield Difference(
-                case_id=case_id, where=issue.key, what=what, mend="`bridge follow` of whoever filed the younger one settles it"
+                case_id=case_id,
+                where=issue.key,
+                what=what,
+                mend="the oldest that we filed stays, with every ticket; the others are closed as its duplicates",
             )
     yield from _issue(run, plans, issue, case_id)
     yield from _tickets(run, plans, issue, case_id)
@@ -149,8 +152,9 @@ def mend(run: Run, plans: Sequence[FilingPlan], differences: Sequence[Difference
             write = run.recorded(kind, name)
             if write is not None and write.state == "done":
                 run.ledger.forget(run.filing, write, f"found missing: {item.what}")
+    issue = settle_on_the_oldest(run, state.ref)
     for plan in plans:
-        attach_files(run, plan, state.ref)
-        link_tickets(run, plan, state.ref)
-        tell_tickets(run, plan, state.ref)
+        attach_files(run, plan, issue)
+        link_tickets(run, plan, issue)
+        tell_tickets(run, plan, issue)
     close_duplicates(run)

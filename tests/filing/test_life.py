@@ -109,7 +109,7 @@ def test_moved_deleted_and_duplicate_issues(world: World) -> None:
     assert followed.issue == other.ref
     assert set(other.links) == {"bridge:fake:desk:1"}
     assert world.tickets["ZD-1"].issue_key == "REP-9"
-    assert "REP-9: that issue is followed from now on" in told(world, "ZD-1")[0]
+    assert told(world, "ZD-1")[0] == "OPS-7 was closed as a duplicate of REP-9: that issue is followed from now on."
     other.category = "indeterminate"
     assert world.follow(plan).word == "in progress"
     world.end()
@@ -174,8 +174,10 @@ def test_an_answer_goes_out_on_approval_only_and_once(world: World) -> None:
     world.end()
 
 
-def test_two_ledgers_settle_on_one_issue(tmp_path: Path) -> None:
-    """Two people file the same within the search lag; each runs the same commands again."""
+@pytest.mark.parametrize("runs", [["older"], ["younger"], ["older", "younger"], ["younger", "older"]])
+@pytest.mark.parametrize("fault", ["", "lost", "lost, written", "crash", "crash before", "busy"])
+def test_two_ledgers_settle_on_one_issue(tmp_path: Path, runs: list[str], fault: str) -> None:
+    """Two people file the same within the search lag; it is settled whoever runs again, and by one of them alone."""
     one, two = World(folder=tmp_path), World(folder=tmp_path)
     first, second = small_plan(tmp_path), small_plan(tmp_path, tickets=2)
     second = dataclasses.replace(second, tickets=second.tickets[1:])
@@ -184,19 +186,47 @@ def test_two_ledgers_settle_on_one_issue(tmp_path: Path) -> None:
     two.run(second)
     assert len(one.issues) == 2
     one.clock.sleep(300)
-    for _ in range(2):
-        one.follow(first)
-        two.follow(second)
+    sides = {"older": (one, first), "younger": (two, second)}
+    for number, name in enumerate([*runs, *runs, *runs]):
+        world, plan = sides[name]
+        if fault and number == 0:
+            world.schedule = dict.fromkeys(range(len(world.points) + 11, len(world.points) + 40, 12), fault)
+        try:
+            world.follow(plan)
+        except (BridgeError, KilledError):
+            one.clock.sleep(60)
+        world.schedule = {}
     older, younger = one.issues
     assert (older.category, younger.category, younger.resolution, younger.duplicate_of) == ("new", "done", "Duplicate", older.ref.id)
     assert set(older.links) == {"bridge:fake:desk:1", "bridge:fake:desk:2"}
     assert {ticket.issue_key for ticket in one.tickets.values()} == {older.ref.key}
+    assert all(older.ref.id in ticket.registered for ticket in one.tickets.values())
+    older.category, older.status = "indeterminate", "In Progress"
+    for name in ("older", "younger", *runs):  # whoever it is, each ticket hears it once
+        world, plan = sides[name]
+        world.follow(plan)
+    heard = [line for ticket in ("ZD-1", "ZD-2") for line in told(one, ticket)]
+    closed = "REP-2 was closed as a duplicate of REP-1: that issue is followed from now on."
+    assert heard.count(closed) <= 1
+    assert [line for line in heard if line != closed] == ["REP-1 is being worked on (In Progress)."] * 2
     sent = one.sent + two.sent
     one.follow(first)
     two.follow(second)
     assert one.sent + two.sent == sent
     one.end()
     two.end()
+
+
+def test_a_clone_that_engineering_made_is_left_alone(world: World) -> None:
+    plan = small_plan(world.folder)
+    world.run(plan)
+    clone = world.another_issue("REP-2")
+    clone.labels = world.issues[0].labels
+    world.clock.sleep(600)
+    sent = world.sent
+    world.follow(plan)
+    assert (clone.category, world.sent) == ("new", sent)
+    world.end()
 
 
 class Life(RuleBasedStateMachine):
