@@ -9,7 +9,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction eval-logs eval-trainticket eval-redact eval-similar eval-report bench-logs lock clean
+.PHONY: bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction eval-logs eval-trainticket eval-redact eval-similar eval-report sinks adf bench-logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -93,6 +93,12 @@ eval-similar: $(VENV)/.dev ## duplicate search on real trackers (needs ../shared
 
 eval-report: $(VENV)/.dev ## what raw reports of two real trackers hold, against the published shares (needs ../shared)
 	@$(BIN)/python -m tests.eval.report
+
+sinks: $(VENV)/.dev ## hostile strings x sinks, as a table (the shared corpora too where they are at hand)
+	@$(BIN)/python -m tests.reporting.sinks
+
+adf: $(VENV)/.dev ## 10,000 generated documents against Atlassian's schema (needs ../shared)
+	@$(BIN)/python -m tests.reporting.adf_documents
 
 bench-logs: $(VENV)/.dev ## log questions on 1 GB against their peers (LOGS=folder, PEERS=a Python with chdb)
 	@$(BIN)/python tests/bench/logs.py

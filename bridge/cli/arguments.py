@@ -246,6 +246,16 @@ def _similar(command: argparse.ArgumentParser) -> None:
     command.add_argument("--index", metavar="FILE", help="keep the index of --corpus here: next time only new and changed issues are read")
 
 
+def _trends(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--weeks", type=int, default=12, metavar="N", help="compare with so many weeks before (default 12)")
+    command.add_argument("--source", action="append", default=[], metavar="NAME", help="only this log source (default: all)")
+    command.add_argument("--no-logs", action="store_true", help="tickets only")
+    command.add_argument("--all", action="store_true", help="also what nobody told of this week")
+    command.add_argument("--counts", metavar="FILE", help="judge weekly counts of a CSV file instead: a row a week, oldest first")
+    command.add_argument("--column", default="count", metavar="NAME", help="the column of --counts (default count)")
+    command.add_argument("--each", action="store_true", help="with --counts: judge every week by those before it")
+
+
 def _schema(command: argparse.ArgumentParser) -> None:
     command.add_argument("name", choices=("workspace", "investigation", "case", "evidence", "findings"))
 
@@ -300,6 +310,7 @@ COMMANDS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...]
     ("logs", "ask log files: events, counts, a timeline, the templates of their messages, and what is different now", _logs_arguments),
     ("redact", "take out what must not leave: stdin to stdout", _redact),
     ("similar", "rank issues that may be about the same thing, each with the reason; it shows, you decide", _similar),
+    ("trends", "the daily look: which symptoms and errors are told of more often, or too few to tell", _trends),
     ("schema", "print a JSON Schema for editors", _schema),
     ("sandbox", "a Jira-compatible tracker and a Zendesk-compatible help desk on this machine", _sandbox),
     ("demo", "run the main job end to end on a made-up company, with no accounts anywhere", _demo),

@@ -1,4 +1,8 @@
-"""Nodes to Markdown: one spelling for each document, and no more backslashes than reading it back needs."""
+"""Nodes to Markdown: one spelling for each document, and no more backslashes than reading it back needs.
+
+GitHub, GitLab and Linear look for mentions (`@name`), references (`#12`, `!12`, `%1`, `GH-12`) and bare addresses in the
+finished page, where an escape is gone. So an invisible blank (`&#8203;`) parts what they look for; our parser drops it.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +31,12 @@ from bridge.reporting.nodes import (
 
 _ALWAYS = frozenset("\\`*[]|~")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
-_SCHEME = re.compile(r"(?i)\b(https?|ftp|mailto|xmpp)(:)")
-_WWW = re.compile(r"(?i)\bwww(\.)")
+_SCHEME = re.compile(r"(?i):(?=//)|(?:mailto|xmpp|tel):")
+_WWW = re.compile(r"(?i)www\.")
+_KEY = re.compile(r"(?i)gh-(?=\d)")
+_APART = "&#8203;"
+_BEFORE_WORD = frozenset("@~%")
+_BEFORE_NUMBER = frozenset("#!$&")
 _START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
 _BACKTICKS = re.compile(r"`+")
 _EDGE = re.compile(r"^\s+|\s+$")
@@ -124,7 +132,8 @@ def _inline(children: tuple[Inline, ...], *, table: bool) -> str:
                 link_follows = index + 1 < len(children) and isinstance(children[index + 1], Link)
                 parts.append(escape_text(text, link_follows=link_follows))
             case Code(text=text):
-                parts.append(_span(text, table=table))
+                apart = _APART if parts and parts[-1].endswith("`") else ""  # two spans side by side would read as one fence
+                parts.append(apart + _span(text, table=table))
             case Break():
                 parts.append(" ")
             case Strong(children=below):
@@ -167,5 +176,14 @@ def escape_text(text: str, *, link_follows: bool = False) -> str:
             parts.append(f"&#{ord(char)};")
         else:
             parts.append(char)
-    escaped = _ENTITY.sub(r"\\&", "".join(parts))
-    return _WWW.sub(lambda match: match[0][:-1] + "\\.", _SCHEME.sub(r"\1\\:", escaped))
+        if (char in _BEFORE_WORD and after.isalnum()) or (char in _BEFORE_NUMBER and after.isdigit()):
+            parts.append(_APART)
+    escaped = _ENTITY.sub(_entity, "".join(parts))
+    for found in (_SCHEME, _WWW, _KEY):
+        escaped = found.sub(rf"\g<0>{_APART}", escaped)
+    return escaped
+
+
+def _entity(match: re.Match[str]) -> str:
+    """Escape what reads as an entity, but not our own."""
+    return match[0] if match.string.startswith(_APART, match.start()) else f"\\{match[0]}"

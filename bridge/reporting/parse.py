@@ -124,7 +124,7 @@ def _inlines(children: Iterable[SyntaxTreeNode], live: Allowed) -> Iterable[Inli
 def _inline(node: SyntaxTreeNode, live: Allowed) -> Iterable[Inline]:  # noqa: PLR0912  # one branch for each construct
     match node.type:
         case "text" | "text_special":
-            yield Text(text=node.content)
+            yield Text(text=node.content.replace("\u200b", ""))  # what `markdown` parts mentions with; values show theirs as an escape
         case "softbreak":
             yield Text(text=" ")
         case "hardbreak":

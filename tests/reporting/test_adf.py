@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from bridge.reporting.nodes import (
     Table,
     Text,
 )
+from tests.reporting.adf_documents import document, faults
 
 WORDS = st.text(alphabet="ab <{[*", max_size=5)
 LEAVES: st.SearchStrategy[Inline] = st.one_of(
@@ -91,6 +93,22 @@ def test_reports_are_valid_by_atlassians_schema(schema: Any, reports: dict[str, 
 @given(document=DOCUMENT)
 def test_generated_documents_are_valid_by_atlassians_schema(schema: Any, document: Document) -> None:
     assert [error.message for error in schema.iter_errors(adf.render(document))] == []
+
+
+@pytest.mark.corpora
+def test_random_documents_are_valid_and_keep_their_text_in_all_formats(schema: Any) -> None:
+    """500 of the 10,000 that `make adf` tries."""
+    draw = random.Random(11)
+    assert [fault for _ in range(500) for fault in faults(document(draw), schema)] == []
+
+
+def test_a_planted_fault_is_found(schema: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check can fail: a renderer that drops what looks like a tag, and one that leaves an empty text."""
+    made = Document(children=(Paragraph(children=(Text(text="<order id=5> failed"),)),))
+    assert list(faults(made, schema)) == []
+    empty = {"version": 1, "type": "doc", "content": [{"type": "paragraph", "content": [{"type": "text", "text": ""}]}]}
+    monkeypatch.setattr(adf, "render", lambda _document: empty)
+    assert {fault.partition(":")[0] for fault in faults(made, schema)} == {"schema", "gate", "text lost in adf"}
 
 
 def test_a_long_document_is_cut_at_a_section(reports: dict[str, Report]) -> None:

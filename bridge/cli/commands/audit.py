@@ -1,11 +1,15 @@
-"""`bridge audit CASE`: every outside write, when, by whom, and the answer."""
+"""`bridge audit CASE`: every outside write and every gate that was let pass, when, by whom, and the answer."""
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from bridge.cli import compose, output
 from bridge.errors import ExitCode, NotFoundError
+
+if TYPE_CHECKING:
+    from bridge.filing.ledger import AuditLine
 
 _COLUMNS = (
     output.Column(name="at", title="at (UTC)"),
@@ -18,20 +22,24 @@ _COLUMNS = (
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the ledger's audit, oldest first."""
+    """Print the ledger's audit and the overrides, oldest first."""
     from contextlib import closing
 
     from bridge.filing.ledger import Ledger
+    from bridge.workflow.audit import overrides
 
     with compose.context(args, lambda _event: None) as context:
         if args.case:
             context.cases.load(args.case)
-        if not context.ledger_path.exists():
+        passed = overrides(context.workspace.root, args.case)
+        if not context.ledger_path.exists() and not passed:
             raise NotFoundError("nothing was ever written outside from this workspace", where=str(context.ledger_path))
-        with closing(Ledger(context.ledger_path, context.clock)) as ledger:
-            lines = ledger.audit(args.case or None)
+        lines: tuple[AuditLine, ...] = ()
+        if context.ledger_path.exists():
+            with closing(Ledger(context.ledger_path, context.clock)) as ledger:
+                lines = ledger.audit(args.case or None)
     if args.output != "text":
-        output.data(args, {"audit": list(lines)}, records="audit")
+        output.data(args, {"audit": list(lines), "overrides": passed}, records="audit")
         return ExitCode.DONE
     rows = [
         {
@@ -46,4 +54,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     output.table(_COLUMNS, rows)
     output.say(f"\n  {len(lines)} lines; each write has its intent before its outcome")
+    for line in passed:
+        told = f"{line['at'][:19].replace('T', ' ')} {line['who']} let {line['case']} pass: {line['reason']} ({line['problems']})"
+        output.say(f"  {output.safe(told)}")
     return ExitCode.DONE
