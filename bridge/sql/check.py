@@ -7,6 +7,7 @@ or runs for ever takes the child with it, the text is refused, and the next one 
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import subprocess
@@ -39,7 +40,7 @@ def check_lines(lines: Iterable[str], out: IO[str], *, seconds: float = SECONDS)
             name, outcome = _answer(line, child)
             refused += not outcome.allowed
             out.write(json.dumps({"id": name, "verdict": "allow" if outcome.allowed else "reject", **_details(outcome)}) + "\n")
-        out.flush()
+            out.flush()  # who asks line by line waits for the answer
     finally:
         child.close()
     return refused
@@ -51,19 +52,24 @@ def _details(outcome: Verdict) -> dict[str, str | int]:
 
 def _answer(line: str, child: Child) -> tuple[object, Verdict]:
     try:
-        record = json.loads(line)
+        record = json.loads(line, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return None, Verdict(allowed=False, rule="input", message="not a JSON object on one line")
     if not isinstance(record, dict):
         return None, Verdict(allowed=False, rule="input", message="not a JSON object")
     name, dialect, sql = record.get("id"), record.get("dialect"), record.get("sql")
-    dialect = ALIASES.get(dialect, dialect) if isinstance(dialect, str) else dialect
+    name = None if isinstance(name, float) and not math.isfinite(name) else name
+    dialect = ALIASES.get(dialect.lower(), dialect.lower()) if isinstance(dialect, str) else dialect
     if not isinstance(sql, str) or dialect not in DIALECTS:
         return name, Verdict(allowed=False, rule="input", message=f"needs `sql` and a `dialect` of: {', '.join(DIALECTS)}")
     refusal = check_text(sql)
     if refusal is not None:
         return name, Verdict(allowed=False, rule=refusal.rule, message=refusal.message, line=refusal.line, column=refusal.column)
     return name, child.judge(sql, dialect)
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -304,10 +304,20 @@ def _named(node: exp.Expr, to: Translation) -> Refusal:
     """ClickHouse calls a column of a join `b.word` unless it is named; and DISTINCT ON keeps no order of NULL when written out."""
     if node.args.get("distinct") and node.args["distinct"].args.get("on") and to.target not in {"duckdb", "clickhouse"}:
         return "DISTINCT ON", "write ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...) and take 1"
+    if to.target == "sqlite":
+        _cents(node, to)
     if to.target == "clickhouse":
         for column in [each for each in node.expressions if isinstance(each, exp.Column) and not isinstance(each.this, exp.Star)]:
             column.replace(exp.alias_(column.copy(), column.name, quoted=True))
     return None
+
+
+def _cents(node: exp.Expr, to: Translation) -> None:
+    """Sums of money are binary fractions in SQLite: without their noise they can be read and compared."""
+    for each in node.expressions:
+        inside = each.this if isinstance(each, exp.Alias) else each
+        if isinstance(inside.unnest(), exp.Sum | exp.Add | exp.Sub | exp.Mul) and to.kind(inside) == "decimal":
+            inside.replace(exp.Round(this=inside.copy(), decimals=exp.Literal.number(6)))
 
 
 def _filled(node: exp.Expr, to: Translation) -> Refusal:

@@ -18,6 +18,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from bridge.errors import InputError, RefusedError
+from bridge.sql.advice import advice
 from bridge.sql.limits import Refusal, check_text, check_tokens
 from bridge.sql.lists import DIALECTS, Lists, lists
 from bridge.sql.rules import RuleError, check_calls, check_node, check_qualifiers, walk, words
@@ -69,7 +70,11 @@ def checked(sql: str, dialect: str, *, where: str) -> exp.Expr:
     outcome = _judge(sql, dialect)
     if isinstance(outcome, Refusal):
         spot = f"{where}:{outcome.line}:{outcome.column}" if outcome.line else where
-        raise RefusedError(f"the SQL guard refuses this query ({outcome.rule}): {outcome.message}", where=spot, hint=_hint(outcome.rule))
+        raise RefusedError(
+            f"the SQL guard refuses this query ({outcome.rule}): {outcome.message}",
+            where=spot,
+            hint=advice(outcome.rule, outcome.message, dialect),
+        )
     return outcome
 
 
@@ -91,10 +96,6 @@ def regenerate(tree: exp.Expr, dialect: str, *, pretty: bool = False) -> str:
     # `at` and others became reserved words; quoting is safe only where the dialect's own folding is known to keep the name.
     identify: bool | str = "safe" if dialect in {"duckdb", "postgres", "redshift"} else False
     return tree.sql(dialect=dialect, comments=False, identify=identify, normalize_functions=False, pretty=pretty)
-
-
-def _hint(rule: str) -> str:
-    return "docs/sql-safety.md says what is allowed and why" if rule in {"function", "node", "table"} else ""
 
 
 def _judge(sql: str, dialect: str) -> exp.Expr | Refusal:
@@ -158,13 +159,16 @@ def _windows(tokens: Sequence[Token]) -> list[Token]:
 
 def _judge_trees(trees: Sequence[exp.Expr], tokens: Sequence[Token], allow: Lists) -> exp.Expr | Refusal:
     if len(trees) != 1:
-        return Refusal(rule="statement", message=f"{len(trees)} statements, exactly one is allowed")
+        after = next((token for token in tokens[:-1] if token.token_type is TokenType.SEMICOLON), None)
+        line, column = (after.line, after.col) if after else (0, 0)
+        return Refusal(rule="statement", message=f"{len(trees)} statements, exactly one is allowed", line=line, column=column)
     root = trees[0]
     if isinstance(root, exp.Pivot) and allow.dialect == "duckdb":
         # PIVOT ... as a statement is the same as reading from it, which fits in front of views and behind them.
         root = exp.select("*").from_(exp.Subquery(this=root))
     if not isinstance(root, _ROOTS):
-        return Refusal(rule="statement", message=f"{words(root)} is not a query: only SELECT, WITH and VALUES are allowed")
+        message = f"{words(root).upper()} is not a query: only SELECT, WITH and VALUES are allowed"
+        return Refusal(rule="statement", message=message, line=tokens[0].line, column=tokens[0].col - len(tokens[0].text) + 1)
     if isinstance(root, exp.Select) and not root.expressions:
         return Refusal(rule="statement", message="SELECT of nothing")
     try:

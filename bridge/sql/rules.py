@@ -21,6 +21,8 @@ _FORBIDDEN_PARTS = {
     "operation_modifiers": ("option", "this modifier of SELECT is not on the list"),
     "udfs": ("function", "a query may not bring its own functions"),
 }
+_WORDS = {"into": "into", "locks": "for", "settings": "settings", "format": "format"}
+"""What to look for in the text, to say where."""
 _MODIFIERS = frozenset({"SQL_NO_CACHE", "STRAIGHT_JOIN", "DISTINCTROW", "SQL_SMALL_RESULT", "SQL_BIG_RESULT", "SQL_BUFFER_RESULT"})
 _NAMESPACES = {"postgres": {"pg_catalog"}, "redshift": {"pg_catalog"}, "tsql": set(), "bigquery": {"safe", "net"}}
 _PARAMETERS = frozenset({"bigquery", "snowflake", "tsql", "postgres", "redshift"})
@@ -92,7 +94,7 @@ def _check_parts(node: exp.Expr) -> None:
             continue
         if part == "operation_modifiers" and {item.name.upper() for item in value} <= _MODIFIERS:
             continue
-        raise RuleError(rule, message)
+        raise RuleError(rule, message, _WORDS.get(part, ""))
 
 
 def _check_function(node: exp.Expr, allow: Lists) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import InputError, RefusedError
+from bridge.sql.advice import advice
 from bridge.sql.check import check_lines
 from bridge.sql.guard import DIALECTS, Verdict, checked, regenerate, verdict
 
@@ -106,6 +107,40 @@ def test_lines_are_answered_in_order_and_hostile_ones_kill_nothing() -> None:
     answers = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [answer["id"] for answer in answers] == [None, None, 1, 2, 3, 4, "five", 6]
     assert [answer["verdict"] for answer in answers] == ["reject"] * 6 + ["allow", "reject"]
+
+
+def test_what_is_no_number_and_no_name_is_answered_with_json_that_anyone_reads() -> None:
+    lines = ['{"id": NaN, "dialect": "postgres", "sql": "SELECT 1"}', '{"id": 1e999, "dialect": "POSTGRES", "sql": "SELECT 1"}', "[" * 100_000,
+             '{"id": ' + "9" * 5_000 + "}", '{"id": "\\ud800", "dialect": {}, "sql": "SELECT 1"}', '{"id": 3, "dialect": "postgres", "sql": "SELECT \\u0000"}']  # fmt: skip
+    out = io.StringIO()
+    assert check_lines(lines, out) == 5
+
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    answers = [json.loads(line, parse_constant=refuse) for line in out.getvalue().splitlines()]
+    assert [(answer["id"], answer["verdict"]) for answer in answers] == [
+        (None, "reject"), (None, "allow"), (None, "reject"), (None, "reject"), ("\ud800", "reject"), (3, "reject"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sql", "spot", "instead"),
+    [
+        ("SELECT lenght(name) FROM accounts", (1, 8), "did you mean length()?"),
+        ("SELECT 1;\nSELECT 2", (1, 9), "write one query"),
+        ("\n DELETE FROM accounts", (2, 2), "write one query"),
+        ("SELECT a\nFROM accounts\nFOR UPDATE", (3, 1), "leave the FOR clause out"),
+        ("SELECT a INTO b FROM accounts", (1, 10), "leave INTO out"),
+        ("SELECT * FROM pg_shadow", (1, 15), "information_schema"),
+        ("SELECT repeat('a', 100000000)", (1, 8), "smaller counts"),
+        ("SELECT (1", (1, 9), "check the place"),
+    ],
+)
+def test_a_person_is_told_where_and_what_to_write_instead(sql: str, spot: tuple[int, int], instead: str) -> None:
+    outcome = verdict(sql, "postgres")
+    assert (outcome.line, outcome.column) == spot
+    assert instead in advice(outcome.rule, outcome.message, "postgres")
 
 
 @pytest.mark.corpora

@@ -22,6 +22,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _files(args: argparse.Namespace) -> int:
+    from bridge.sql.advice import advice
     from bridge.sql.check import ALIASES, Child
     from bridge.sql.guard import DIALECTS
 
@@ -44,6 +45,7 @@ def _files(args: argparse.Namespace) -> int:
                 "message": v.message,
                 "line": v.line,
                 "column": v.column,
+                "instead": "" if v.allowed else advice(v.rule, v.message, dialect),
             }
             for n, v in verdicts.items()
         ]
@@ -57,7 +59,11 @@ def _files(args: argparse.Namespace) -> int:
         output.say(f"  ✗ {output.safe(name)}{place}  {output.safe(verdict.message)}   ({verdict.rule})")
         if verdict.line:
             text = texts[name].splitlines()[verdict.line - 1 : verdict.line]
-            output.say(f"      {output.safe(text[0].strip()[: output.width() - 8])}" if text else "")
+            if text:
+                output.say(f"      {output.safe(text[0].strip()[: output.width() - 8])}")
+        instead = advice(verdict.rule, verdict.message, dialect)
+        if instead:
+            output.say(f"      → {output.safe(instead)}")
     output.say(f"\n  {len(verdicts) - len(refused)} of {len(verdicts)} may run ({dialect})")
     return ExitCode.NO if refused else ExitCode.DONE
 
