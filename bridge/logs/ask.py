@@ -152,9 +152,9 @@ def _search(
         if plain and os.fstat(stream.fileno()).st_ino != (file.inode or os.fstat(stream.fileno()).st_ino):
             return None  # rotated in this moment: the full scan finds the file that is meant
         head = os.pread(stream.fileno(), _HEAD, 0) if plain else _head(file.path)
+        if head.startswith(reading.WIDE) or (len(head) == _HEAD and b"\n" not in head):
+            return None  # UTF-16, or a first line that is too long to tell the format by
         head = head[: head.rfind(b"\n") + 1] or head
-        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return None
         begin = 3 if head.startswith(b"\xef\xbb\xbf") else 0
         tally = Tally()
         index = len(answer.rows.files)

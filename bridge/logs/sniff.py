@@ -13,6 +13,7 @@ from bridge.logs.times import Clockwork
 
 _SAMPLE: Final = 200
 _SAMPLE_BYTES: Final = 1_000_000
+_SNIFFED: Final = 256 * 1024
 _ORDER: Final = ("docker", "cri", "json", "nginx", "syslog", "logfmt", "csv", "text")
 """From the strictest to the laxest: the first that reads nearly as much as the best wins."""
 _WRAPPERS: Final = ("docker", "cri")
@@ -93,8 +94,11 @@ def sniff(block: bytes, *, everything: bool = False) -> Sniffed:
 
 
 def _lines(block: bytes) -> list[str]:
-    """Return the first lines of a block that are not blank."""
-    lines = block[:_SAMPLE_BYTES].decode("utf-8", "replace").split("\n")[:_SAMPLE]
+    """Return the first lines of a block that are not blank: whole ones, the same however much of the file is at hand."""
+    end = len(block) if len(block) <= _SNIFFED else block.rfind(b"\n", 0, _SNIFFED)
+    if end < 0:
+        end = block.find(b"\n")  # a first line that is longer
+    lines = (block[:end] if end >= 0 else block).decode("utf-8", "replace").split("\n")[:_SAMPLE]
     return [line for line in (line.rstrip("\r").replace("\0", "") for line in lines) if line.strip()]
 
 

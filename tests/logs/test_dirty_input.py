@@ -13,6 +13,7 @@ from bridge.logs.options import parse_sources
 from bridge.logs.paths import LogFile
 from bridge.logs.selection import read_all
 from bridge.ports import LogResult
+from tests.logs.dirty_table import PAGE, table, written
 
 CASES = Path(__file__).parents[1] / "cases" / "logs"
 NAMES = sorted(path.name for path in CASES.iterdir() if path.is_dir())
@@ -59,3 +60,11 @@ def test_no_line_is_lost(name: str) -> None:
     assert result.counts["skipped"] == 0
     assert result.rejects is not None
     assert result.rejects.num_rows == result.counts["rejected"]
+
+
+def test_the_table_of_the_page_is_what_is_read() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == written(page), "run: python tests/logs/dirty_table.py"
+    for row in table().splitlines()[2:]:
+        lines, parsed, joined, rejected = (int(cell) for cell in row.split("|")[2:6])
+        assert lines == parsed + joined + rejected, row
