@@ -31,6 +31,8 @@ def files(args: argparse.Namespace) -> tuple[list[LogFile], list[str]]:
     """Return the files that are asked, each with its options, and what matched nothing."""
     from bridge.logs.rotation import listed
 
+    if cluster(args) is not None:
+        return [], []
     stdin = _spooled() if _STDIN in args.files else None
     return listed(lambda: _listed(args, stdin))
 
@@ -131,7 +133,6 @@ def ask_clocks(args: argparse.Namespace, files: list[LogFile], asked: Question) 
     if not (args.skew or args.apply_skew):
         return ask_files(args, files, asked, limit=args.limit), []
     from bridge.logs.question import Question
-    from bridge.logs.remote import RemoteLogs
     from bridge.logs.skew import estimate
 
     parts = frozenset({"at", "service", "trace_id"})
@@ -211,7 +212,9 @@ def _configured(args: argparse.Namespace) -> tuple[tuple[SourceOptions, ...], Pa
     for name in names:
         config = workspace.log_source(name)
         if config.product != "files":
-            raise InputError(f"logs {name} is a {config.product}", where=config.where, hint=f"ask it by its name: --source {name}, without files")
+            raise InputError(
+                f"logs {name} is a {config.product}", where=config.where, hint=f"ask it by its name: --source {name}, without files"
+            )
         sources.extend(parse_sources(config.values, f"{config.where} logs.{name}"))
     return tuple(sources), workspace.root, f"logs {', '.join(names)}"
 

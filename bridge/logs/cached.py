@@ -108,10 +108,10 @@ def _count(connection: duckdb.DuckDBPyConnection, names: dict[str, str], questio
     every = counting.every
     bucket = f'epoch_us("at") // {every} * {every}' if every else None
     columns = ["filename" if name == "file" else name for name in fields]
-    query = sql.counts(_source(names), where, bucket, columns, "template" in counting.fields)
+    query = sql.counts(_source(names), where, bucket, columns, template="template" in counting.fields)
     result = connection.execute(query, values.found)
     while rows := result.fetchmany(_BATCH):
-        counting.add_groups((_group(row, fields, names, timed=bucket is not None) for row in rows))
+        counting.add_groups(_group(row, fields, names, timed=bucket is not None) for row in rows)
 
 
 def _group(row: tuple[Any, ...], fields: Sequence[str], names: dict[str, str], *, timed: bool) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -251,6 +251,12 @@ def level_of(value: object) -> str:
 def spellings(level: str) -> list[str]:
     """Return the words that `level_of` reads as this level, in upper case."""
     return [level, *(word for word, name in _LEVELS.items() if name == level and word.isalpha() and len(word) > 1)]
+
+
+def words_of(levels: Iterable[str]) -> list[str]:
+    """Return every text, in upper case, that `level_of` reads as one of these levels."""
+    wanted = frozenset(levels)
+    return sorted({word for word in (*_LEVELS, *wanted) if level_of(word) in wanted})
 
 
 Plan = tuple[tuple[str, str | None, tuple[tuple[str, ...], ...], re.Pattern[str] | None], ...]

@@ -40,32 +40,46 @@ def condition(question: Question, values: Values, moment: Callable[[str], str]) 
     words = [
         f'"at" {sign} {moment(values.add(bound))}' for bound, sign in ((question.start, ">="), (question.end, "<")) if bound is not None
     ]
-    columns = (("level", question.levels), ("service", question.services), ("account_id", question.accounts), ("trace_id", question.traces))
-    words += [f"{name} IN ({', '.join(values.add(one) for one in sorted(wanted))})" for name, wanted in columns if wanted]
-    words += [f"contains(message, {values.add(part)})" for part in question.grep]
+    words += [one_of('"level"', question.levels, values)] if question.levels else []
+    words += members(question, values)
     return " AND ".join(words) or "1 = 1"
 
 
-def counts(source: str, where: str, bucket: str | None, fields: Iterable[str], template: bool) -> str:  # noqa: FBT001 - one of five parts
-    """Return the query that counts: columns bucket (if any), the fields, `whole` and `template` (if asked for), events.
+def members(question: Question, values: Values) -> list[str]:
+    """Return the conditions on services, accounts, traces and texts."""
+    columns = (("service", question.services), ("account_id", question.accounts), ("trace_id", question.traces))
+    words = [one_of(f'"{name}"', wanted, values) for name, wanted in columns if wanted]
+    return words + [f'strpos("message", {values.add(part)}) > 0' for part in question.grep]
+
+
+def one_of(column: str, wanted: Iterable[str], values: Values) -> str:
+    """Return that a column has one of these values."""
+    return f"{column} IN ({', '.join(values.add(one) for one in sorted(wanted))})"
+
+
+def counts(source: str, where: str, bucket: str | None, fields: Iterable[str], *, template: bool, masked: bool = True) -> str:
+    """Return the query that counts: columns bucket (if any), the fields, whole and template (if asked for), events.
 
     A message of several lines, or too long, comes back as `whole` and gets its template here; of all others only the
-    template comes back, but for blanks around it.
+    template comes back, but for blanks around it. Not `masked`: every message comes back whole.
     """
-    groups = [*([f"{bucket} AS bucket"] if bucket else []), *fields]
-    names = [*(["bucket"] if bucket else []), *fields]
+    fields = [f'"{name}"' for name in fields]
+    groups = [*([f'{bucket} AS "bucket"'] if bucket else []), *fields]
+    names = [*(['"bucket"'] if bucket else []), *fields]
+    if template and masked:
+        odd = f'strpos("message", chr(10)) > 0 OR length("message") > {LONGEST}'
+        part = _masked('"message"', PASSES[:_COSTLY])
+        groups += [f'CASE WHEN {odd} THEN "message" END AS "whole"', f"CASE WHEN {odd} THEN '' ELSE {part} END AS \"part\""]
+    elif template:
+        groups += ['"message" AS "whole"']
+    by = f" GROUP BY {', '.join(str(number + 1) for number in range(len(groups)))}" if groups else ""
+    columns = ", ".join([*groups, 'count(*) AS "events"'])
+    inner = f"SELECT {columns} FROM {source} WHERE {where}{by}"  # noqa: S608 - made of our own words; values are bound
     if not template:
-        by = f" GROUP BY {', '.join(str(number + 1) for number in range(len(groups)))}" if groups else ""
-        return f"SELECT {', '.join([*groups, 'count(*) AS events'])} FROM {source} WHERE {where}{by}"  # noqa: S608 - made of our own words; values are bound
-    odd = f"contains(message, chr(10)) OR length(message) > {LONGEST}"
-    first = [
-        f"CASE WHEN {odd} THEN message END AS whole",
-        f"CASE WHEN {odd} THEN '' ELSE {_masked('message', PASSES[:_COSTLY])} END AS part",
-    ]
-    inner = ", ".join([*groups, *first, "count(*) AS events"])
-    by = ", ".join(str(number + 1) for number in range(len(groups) + len(first)))
-    rest = ", ".join([*names, "whole", f"{_masked('part', PASSES[_COSTLY:])} AS template", "events"])
-    return f"SELECT {rest} FROM (SELECT {inner} FROM {source} WHERE {where} GROUP BY {by}) AS parts"  # noqa: S608 - as above
+        return inner
+    rest = _masked('"part"', PASSES[_COSTLY:]) if masked else "''"
+    outer = ", ".join([*names, '"whole"', f'{rest} AS "template"', '"events"'])
+    return f'SELECT {outer} FROM ({inner}) AS "parts"'  # noqa: S608 - as above
 
 
 def _masked(column: str, passes: Iterable[tuple[str, str]]) -> str:

@@ -68,6 +68,9 @@ def _events(args: argparse.Namespace, side: str) -> tuple[Any, list[str]]:
         raise InputError(f"which files are --{side}?", hint=_HINT)
     files, missing = log_questions.files(argparse.Namespace(**{**vars(args), "files": names}))
     asked = replace(log_questions.question(args, attributes=True), whole=True)  # every line is counted
+    if windows and log_questions.cluster(args) is not None:  # what lies outside is not fetched
+        start, end = min(start for start, _ in windows), max(end for _, end in windows)
+        asked = replace(asked, start=start if start > -_EVER else None, end=end if end < _EVER else None)
     answer = log_questions.ask_files(args, files, asked)
     table, _ = events_table(answer.rows, answer.rows.order().tolist())
     if windows:

@@ -1,0 +1,169 @@
+"""Logs that live on another machine: what they are asked, and how their answers become ours.
+
+An adapter pushes the question down as far as its product allows; what comes back is foreign data, so every event is judged
+again here, levels get their usual names, and what a cap cut is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from bridge.logs.ask import Answer
+from bridge.logs.question import Question
+from bridge.logs.records import MESSAGE_LIMIT, Event, level_of
+from bridge.logs.scan import FileReport, Tally
+
+if TYPE_CHECKING:
+    from bridge.logs.counting import Counting
+    from bridge.ports import LogRequest, LogResult
+
+MOST_EVENTS: Final = 1_000_000
+MOST_GROUPS: Final = 200_000
+_MOST_INTERVALS: Final = 50
+_MOST_NAMES: Final = 500
+_NOTHING: Final = frozenset({"", "-", "null", "None", "none", "nil"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """Whose events are wanted: of these accounts or traces, or of no account at all."""
+
+    accounts: frozenset[str] = frozenset()
+    traces: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True, kw_only=True)
+class Found:
+    """Events that a source gave, in time order."""
+
+    events: list[Event] = field(default_factory=list)
+    cut: bool = False
+    """True: there are more than were asked for."""
+    problems: list[str] = field(default_factory=list)
+
+
+class RemoteLogs(Protocol):
+    """A source of logs on another machine. Calls have timeouts and bounded retries, and raise bridge.errors only."""
+
+    @property
+    def name(self) -> str:
+        """Name in bridge.yaml."""
+        ...
+
+    @property
+    def product(self) -> str:
+        """Product, as in bridge.yaml."""
+        ...
+
+    def events(self, question: Question, limit: int, around: Around | None = None) -> Found:
+        """Return the first `limit` events in time order that fit."""
+        ...
+
+    def count(self, question: Question, counting: Counting) -> list[str]:
+        """Count what fits, where it lies as far as that is possible; return what a cap left out, in words."""
+        ...
+
+
+def event_of(at: int, values: dict[str, Any], attributes: str = "{}") -> Event:
+    """Return an event of foreign values: canonical level, ids without blanks, a message of bounded length."""
+    message = _text(values.get("message"))
+    return Event(
+        at,
+        level_of(values.get("level")),
+        _name(values.get("service")) or "",
+        _name(values.get("account_id")),
+        _name(values.get("trace_id")),
+        message if len(message) <= MESSAGE_LIMIT else message[:MESSAGE_LIMIT],
+        attributes,
+        0,
+    )
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return (value or "").encode("utf-8", "replace").decode()
+    import msgspec
+
+    return msgspec.json.encode(value).decode()
+
+
+def _name(value: Any) -> str | None:
+    text = _text(value).strip()
+    return None if text in _NOTHING else text
+
+
+def answer_from(remote: RemoteLogs, question: Question, *, limit: int | None = None, counting: Counting | None = None) -> Answer:
+    """Answer a question as `bridge.logs.ask.ask` does."""
+    answer = Answer()
+    answer.rows.files.append(remote.name)
+    if counting is not None:
+        before = counting.total
+        problems = remote.count(question, counting)
+        number = counting.total - before
+        how = "counted"
+    else:
+        found = remote.events(question, limit if limit is not None else MOST_EVENTS)
+        for event in found.events:
+            answer.rows.add(event, 0)
+        answer.cut, problems, number, how = found.cut, found.problems, len(found.events), "returned"
+    tally = Tally(lines=number, parsed=number, events=number)
+    answer.reports.append(FileReport(name=remote.name, format=remote.product, tally=tally, problems=tuple(problems)))
+    answer.notes.append(f"{number:,} events {how} by {remote.product} {remote.name}")
+    return answer
+
+
+def select_from(remote: RemoteLogs, request: LogRequest) -> LogResult:
+    """Return the wanted events, as `bridge.logs.selection.select` does from files."""
+    from bridge.logs.selection import wish
+    from bridge.logs.store import Rejects, Rows, events_table
+    from bridge.ports import LogResult
+
+    wanted = wish(request)
+    around = None
+    if request.spans:
+        around = Around(accounts=frozenset(wanted.accounts), traces=frozenset(wanted.traces))
+        if len(around.accounts) + len(around.traces) > _MOST_NAMES:
+            around = None
+    rows = Rows(files=[remote.name])
+    problems: list[str] = []
+    cut = False
+    for start, end in _few(wanted.everything):
+        question = Question(start=start, end=end, services=wanted.services, levels=wanted.levels)
+        found = remote.events(question, request.limit + 1, around)
+        cut = cut or found.cut
+        problems.extend(found.problems)
+        for event in found.events:
+            if wanted.wants(event.at, event.level, event.service, event.account_id, event.trace_id):
+                rows.add(event, 0)
+    order = rows.order()
+    table, templates = events_table(rows, order[: request.limit].tolist())
+    number = len(rows.at)
+    counts = {"files": 1, "lines": number, "parsed": number, "joined": 0, "rejected": 0, "skipped": 0, "events": number}
+    return LogResult(
+        table=table,
+        counts=counts,
+        truncated=cut or number > request.limit,
+        problems=tuple(dict.fromkeys(problems)),
+        rejects=Rejects().table(),
+        templates=templates.table(),
+    )
+
+
+def _few(intervals: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return at most some dozens of stretches that cover these: the smallest gaps are closed."""
+    found = list(intervals)
+    if len(found) <= _MOST_INTERVALS:
+        return found
+    gaps = sorted(range(1, len(found)), key=lambda number: found[number][0] - found[number - 1][1], reverse=True)
+    breaks = sorted(gaps[: _MOST_INTERVALS - 1])
+    edges = [0, *breaks, len(found)]
+    return [(found[first][0], found[last - 1][1]) for first, last in pairwise(edges)]
+
+
+def counted_from(events: Iterable[Event], counting: Counting, name: str) -> None:
+    """Count events here: for a source that can't count them."""
+    for event in events:
+        counting.add(event, name)

@@ -1,0 +1,274 @@
+"""Small servers that speak the documented interfaces of OpenSearch, Elasticsearch and Loki: enough of each for our requests.
+
+Written to the vendors' reference, not to our adapters: what a request may not hold is refused with 400.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+IGNORE_ABOVE = 256
+
+
+class BadRequestError(Exception):
+    """What the real server would answer with 400."""
+
+
+@dataclass
+class Emulation:
+    """One server: its answers, and what it was asked."""
+
+    url: str = ""
+    requests: list[tuple[str, str, Any]] = field(default_factory=list)
+    faults: list[tuple[int, dict[str, str], Any]] = field(default_factory=list)
+    """Answers that are given first, once each: status, headers, body."""
+    refused: list[str] = field(default_factory=list)
+    """What was answered with 400."""
+
+    def answer(self, method: str, path: str, params: dict[str, str], body: Any) -> Any:
+        raise NotImplementedError
+
+
+@contextmanager
+def served(emulation: Emulation) -> Iterator[Emulation]:
+    """Serve on loopback."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            parts = urlsplit(self.path)
+            size = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(size)) if size else None
+            params = {key: values[0] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
+            emulation.requests.append((self.command, parts.path, body if body is not None else params))
+            headers: dict[str, str] = {}
+            if emulation.faults:
+                status, headers, found = emulation.faults.pop(0)
+            else:
+                try:
+                    status, found = 200, emulation.answer(self.command, parts.path, params, body)
+                except BadRequestError as error:
+                    emulation.refused.append(str(error))
+                    status, found = 400, {"error": {"reason": str(error), "type": "bad"}, "message": str(error)}
+            data = json.dumps(found).encode()
+            self.send_response(status)
+            for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the base class calls them so
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        emulation.url = f"http://127.0.0.1:{server.server_port}"
+        yield emulation
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _milliseconds(text: str) -> int:
+    at = datetime.fromisoformat(text)
+    return int(at.timestamp()) * 1000 + at.microsecond // 1000
+
+
+@dataclass
+class OpenSearch(Emulation):
+    """Documents with a date, keywords, and a text with a keyword beside it that forgets long values."""
+
+    documents: list[dict[str, Any]] = field(default_factory=list)
+    elastic: bool = False
+    points: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
+
+    def answer(self, method: str, path: str, params: dict[str, str], body: Any) -> Any:
+        if method == "GET" and path == "/logs-1/_field_caps":
+            return {
+                "indices": ["logs-1"],
+                "fields": {name: {kind: {"type": kind}} for name in params["fields"].split(",") if (kind := self._kind(name))},
+            }
+        opening = "/logs-1/_pit" if self.elastic else "/logs-1/_search/point_in_time"
+        if method == "POST" and path == opening and params.get("keep_alive"):
+            name = f"point-{len(self.points)}"
+            self.points[name] = [(f"{number:08}", document) for number, document in enumerate(self.documents)]
+            return {"id": name} if self.elastic else {"pit_id": name, "creation_time": 0}
+        if method == "DELETE" and path == ("/_pit" if self.elastic else "/_search/point_in_time"):
+            for name in [body["id"]] if self.elastic else body["pit_id"]:
+                del self.points[name]
+            return {"succeeded": True}
+        if method == "POST" and path == "/_search":
+            if "pit" not in body or body["pit"]["id"] not in self.points:
+                raise BadRequestError("no such point in time")
+            return self._search(body, self.points[body["pit"]["id"]])
+        if method == "POST" and path == "/logs-1/_search":
+            return self._search(body, [(f"{number:08}", document) for number, document in enumerate(self.documents)])
+        raise BadRequestError(f"no handler for {method} {path}")
+
+    @staticmethod
+    def _kind(name: str) -> str | None:
+        if name == "@timestamp":
+            return "date"
+        if name in {"message", "svc"}:
+            return "text"
+        return "keyword" if name in {"message.keyword", "lvl", "svc.keyword", "account", "trace", "region"} else None
+
+    def _value(self, document: dict[str, Any], name: str) -> Any:
+        if self._kind(name) is None:
+            return None
+        value = document.get(name.removesuffix(".keyword"))
+        if value is None or (name.endswith(".keyword") and len(value) > IGNORE_ABOVE):
+            return None
+        return _milliseconds(value) if name == "@timestamp" else value
+
+    def _search(self, body: dict[str, Any], documents: list[tuple[str, dict[str, Any]]]) -> Any:
+        unknown = set(body) - {"size", "query", "_source", "sort", "track_total_hits", "pit", "search_after", "aggs"}
+        if unknown:
+            raise BadRequestError(f"unknown key for [search]: {unknown}")
+        found = [(key, document) for key, document in documents if self._fits(document, body.get("query", {"match_all": {}}))]
+        shards = {"total": 1, "successful": 1, "skipped": 0, "failed": 0}
+        answer: dict[str, Any] = {"took": 1, "timed_out": False, "_shards": shards, "hits": {"hits": []}}
+        if body.get("track_total_hits"):
+            answer["hits"]["total"] = {"value": len(found), "relation": "eq"}
+        if "aggs" in body:
+            ((name, aggregation),) = body["aggs"].items()
+            answer["aggregations"] = {name: self._composite(aggregation["composite"], found)}
+        if body["size"]:
+            (first, _), (tie, _) = (next(iter(part.items())) for part in body["sort"])
+            if tie != ("_shard_doc" if self.elastic else "_id"):
+                raise BadRequestError(f"No mapping found for [{tie}] in order to sort on")
+            hits = sorted((([self._value(document, first), key], document) for key, document in found), key=lambda pair: pair[0])
+            after = body.get("search_after")
+            hits = [hit for hit in hits if after is None or hit[0] > after][: body["size"]]
+            answer["hits"]["hits"] = [
+                {"_id": sort[1], "_source": {key: value for key, value in document.items() if key in body["_source"]}, "sort": sort}
+                for sort, document in hits
+            ]
+            answer["pit_id"] = body["pit"]["id"]
+        return answer
+
+    def _fits(self, document: dict[str, Any], query: dict[str, Any]) -> bool:
+        ((kind, inner),) = query.items()
+        if kind == "match_all":
+            return True
+        if kind == "bool":
+            should = inner.get("should", [])
+            return (
+                all(self._fits(document, part) for part in inner.get("filter", []))
+                and not any(self._fits(document, part) for part in inner.get("must_not", []))
+                and (not should or sum(self._fits(document, part) for part in should) >= inner.get("minimum_should_match", 1))
+            )
+        if kind == "exists":
+            return self._value(document, inner["field"]) is not None
+        ((name, wanted),) = inner.items()
+        value = self._value(document, name)
+        if kind == "range":
+            if wanted.pop("format", None) not in {None, "strict_date_optional_time"} or set(wanted) - {"gte", "lt"}:
+                raise BadRequestError("[range] query does not support this")
+            return bool(
+                value is not None
+                and _milliseconds(wanted.get("gte", "1970-01-01T00:00:00Z"))
+                <= value
+                < _milliseconds(wanted.get("lt", "2100-01-01T00:00:00Z"))
+            )
+        if kind == "terms":
+            words = value.lower().split() if self._kind(name) == "text" else [value]
+            return any(word in wanted for word in words)
+        if kind == "term":
+            return bool(value is not None and value.lower() == wanted["value"].lower())
+        raise BadRequestError(f"unknown query [{kind}]")
+
+    def _composite(self, composite: dict[str, Any], found: list[tuple[str, dict[str, Any]]]) -> Any:
+        names: list[str] = []
+        counts: Counter[tuple[Any, ...]] = Counter()
+        for source in composite["sources"]:
+            names.extend(source)
+        for _, document in found:
+            key = []
+            for source in composite["sources"]:
+                ((_, part),) = source.items()
+                ((kind, inner),) = part.items()
+                value = self._value(document, inner["field"])
+                if self._kind(inner["field"]) == "text":
+                    raise BadRequestError("Text fields are not optimised for operations that require per-document field data")
+                if kind == "date_histogram":
+                    step = int(inner["fixed_interval"].removesuffix("s")) * 1000
+                    value = value - value % step
+                key.append(value)
+            counts[tuple(key)] += 1
+        ordered = sorted(counts.items(), key=lambda item: [(value is not None, value) for value in item[0]])
+        after = composite.get("after")
+        if after is not None:
+            last = [(after[name] is not None, after[name]) for name in names]
+            ordered = [item for item in ordered if [(value is not None, value) for value in item[0]] > last]
+        page = [{"key": dict(zip(names, key, strict=True)), "doc_count": count} for key, count in ordered[: composite["size"]]]
+        return {"buckets": page, **({"after_key": page[-1]["key"]} if page else {})}
+
+
+@dataclass
+class Loki(Emulation):
+    """Streams of lines."""
+
+    entries: list[tuple[dict[str, str], int, str]] = field(default_factory=list)
+    """Labels, nanoseconds, line."""
+
+    def answer(self, method: str, path: str, params: dict[str, str], body: Any) -> Any:  # noqa: ARG002 - it takes no body
+        if path == "/loki/api/v1/labels":
+            return {"status": "success", "data": sorted({name for labels, _, _ in self.entries for name in labels})}
+        if method != "GET" or path != "/loki/api/v1/query_range" or set(params) != {"query", "start", "end", "limit", "direction"}:
+            raise BadRequestError("no such handler")
+        if int(params["limit"]) > 5000:
+            raise BadRequestError("max entries limit per query exceeded")
+        if int(params["end"]) - int(params["start"]) > 31 * 86400 * 10**9:
+            raise BadRequestError("the query time range exceeds the limit")
+        fits = self._query(params["query"])
+        found = sorted(
+            (at, json.dumps(labels), line)
+            for labels, at, line in self.entries
+            if int(params["start"]) <= at < int(params["end"]) and fits(labels, line)
+        )
+        streams: dict[str, list[list[str]]] = {}
+        for at, labels, line in found[: int(params["limit"])]:
+            streams.setdefault(labels, []).append([str(at), line])
+        result = [{"stream": json.loads(labels), "values": values} for labels, values in streams.items()]
+        return {"status": "success", "data": {"resultType": "streams", "result": result, "stats": {}}}
+
+    @staticmethod
+    def _query(text: str) -> Any:
+        string = r'"(?:[^"\\]|\\.)*"'
+        match = re.fullmatch(rf"\{{([^{{}}]*(?:{string}[^{{}}\"]*)*)\}}((?:\s*(?:\|=|\|~)\s*{string})*)", text, re.DOTALL)
+        if match is None:
+            raise BadRequestError(f"parse error : syntax error: {text}")
+        matchers = re.findall(rf"([A-Za-z_]\w*)\s*(=~|!~|!=|=)\s*({string})", match[1])
+        filters = re.findall(rf"(\|=|\|~)\s*({string})", match[2])
+
+        def holds(sign: str, value: str, wanted: str) -> bool:
+            if sign in {"=", "!="}:
+                return (value == wanted) == (sign == "=")
+            return (re.fullmatch(_re2(wanted), value) is not None) == (sign == "=~")
+
+        def fits(labels: dict[str, str], line: str) -> bool:
+            return all(holds(sign, labels.get(name, ""), json.loads(wanted)) for name, sign, wanted in matchers) and all(
+                json.loads(wanted) in line if sign == "|=" else re.search(_re2(json.loads(wanted)), line) for sign, wanted in filters
+            )
+
+        return fits
+
+
+def _re2(pattern: str) -> str:
+    r"""Return a pattern of RE2 for `re`: `\x{2e}` is `\x2e`."""
+    return re.sub(r"\\x\{([0-9a-f]+)\}", lambda match: f"\\x{int(match[1], 16):02x}", pattern)

@@ -1,0 +1,183 @@
+"""OpenSearch, Elasticsearch and Loki against emulations of their documented interfaces: same answers as from files, and their faults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.adapters.log_sources import loki, opensearch
+from bridge.errors import AccessError, InputError, RefusedError, RetryLaterError
+from bridge.logs.counting import Counting
+from bridge.logs.remote import RemoteLogs, answer_from
+from bridge.logs.times import micros
+from bridge.plugins import AdapterOptions
+from tests.adapters.log_sources import contract
+from tests.adapters.log_sources.emulations import Loki, OpenSearch, served
+from tests.adapters.log_sources.test_contract import spans
+
+COLUMNS = {
+    "at": "@timestamp", "level": "lvl", "service": "svc.keyword", "account_id": "account", "trace_id": "trace", "message": "message.keyword", "region": "region",
+}  # fmt: skip
+END = datetime(2026, 3, 20, tzinfo=UTC)
+
+
+def options(**values: Any) -> AdapterOptions:
+    return AdapterOptions(name="app", values=values, root=Path(), where="bridge.yaml:7", secret=lambda key: key, now=lambda: END)
+
+
+def documents() -> list[dict[str, Any]]:
+    names = [COLUMNS[name].removesuffix(".keyword") for name in contract.NAMES]
+    return [{key: value for key, value in zip(names, event.values(), strict=True) if value is not None} for event in contract.EVENTS]
+
+
+@contextmanager
+def searched(*, elastic: bool = False, columns: dict[str, str] | None = None, **more: Any) -> Iterator[tuple[OpenSearch, Any]]:
+    with served(OpenSearch(documents=documents(), elastic=elastic)) as server:
+        assert isinstance(server, OpenSearch)
+        open_source = opensearch.open_elasticsearch if elastic else opensearch.open_opensearch
+        source = open_source(options(url=server.url, index="logs-1", columns=columns or COLUMNS, patience_seconds=1, **more))
+        try:
+            yield server, source
+        finally:
+            source.close()
+
+
+@contextmanager
+def tailed(**more: Any) -> Iterator[tuple[Loki, Any]]:
+    entries = []
+    for event in contract.EVENTS:
+        fields = {key: value for key, value in event.items() if key not in {"at", "service"} and value is not None}
+        line = json.dumps(fields, ensure_ascii=False)
+        entries.append(({"app": "shop", "svc": event["service"]}, micros(datetime.fromisoformat(event["at"])) * 1000, line))
+    entries.append(({"app": "other", "svc": "billing"}, 1_773_108_000_000_000_000, '{"level":"ERROR","message":"of another app"}'))
+    with served(Loki(entries=entries)) as server:
+        assert isinstance(server, Loki)
+        values = {"url": server.url, "selector": '{app="shop"}', "labels": {"service": "svc"}, "earliest": datetime(2026, 3, 1, tzinfo=UTC)}
+        source = loki.open_source(options(**{**values, "patience_seconds": 1, **more}))
+        try:
+            yield server, source
+        finally:
+            source.close()
+
+
+def test_opensearch_answers_as_files(tmp_path: Path) -> None:
+    with searched() as (server, source):
+        contract.check(source, tmp_path)
+        spans(source, tmp_path)
+        assert server.points == {}
+        assert all(check.ok for check in source.check())
+
+
+def test_elasticsearch_answers_as_files(tmp_path: Path) -> None:
+    with searched(elastic=True) as (server, source):
+        contract.check(source, tmp_path)
+        assert server.points == {}
+
+
+def test_loki_answers_as_files(tmp_path: Path) -> None:
+    with tailed() as (_, source):
+        contract.check(source, tmp_path)
+        spans(source, tmp_path)
+        assert all(check.ok for check in source.check())
+
+
+@pytest.mark.parametrize("make", [searched, tailed])
+def test_pages_lose_and_repeat_nothing(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for page in (1, 2, 3, 7):
+        monkeypatch.setattr(opensearch, "_PAGE", page)
+        monkeypatch.setattr(loki, "_PAGE", max(page, 3))  # three events share a time: less can't be paged
+        with make() as (_, source):
+            assert len(answer_from(source, contract.question({})).rows.at) == len(contract.EVENTS)
+            counting = Counting(fields=("template",), every=900_000_000)
+            answer_from(source, contract.question({}), counting=counting)
+            assert counting.total == len(contract.EVENTS)
+
+
+def test_more_lines_in_a_nanosecond_than_a_page_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loki, "_PAGE", 2)
+    with tailed() as (server, source), pytest.raises(RefusedError, match="in one nanosecond"):  # noqa: PT012 - the server is part of it
+        server.entries = [({"app": "shop"}, 1_773_108_000_000_000_000, str(number)) for number in range(3)]
+        answer_from(source, contract.question({}))
+
+
+def test_a_message_that_the_keyword_field_forgot_is_counted_all_the_same() -> None:
+    with searched() as (server, source):
+        server.documents[0]["message"] = "x" * 300
+        counting = Counting(fields=("message",))
+        assert answer_from(source, contract.question({}), counting=counting).problems() == []
+        assert counting.counts[0, ("x" * 300,)] == 1
+        assert counting.total == len(contract.EVENTS)
+
+
+def test_a_filter_by_analysed_words_is_refused() -> None:
+    with (
+        searched(columns={**COLUMNS, "service": "svc"}) as (_, source),
+        pytest.raises(InputError, match=r"svc \(text\) can't be asked") as caught,
+    ):
+        answer_from(source, contract.question({"services": ["billing"]}))
+    assert caught.value.hint == "service: svc.keyword"
+
+
+def test_a_part_of_the_shards_is_no_answer() -> None:
+    body = {"timed_out": False, "_shards": {"total": 5, "failed": 2}, "hits": {"hits": []}}
+    with searched() as (server, source), pytest.raises(RetryLaterError, match="2 of 5 shards failed"):  # noqa: PT012 - the server is part of it
+        server.faults = [(200, {}, {"pit_id": "point-0"}), (200, {}, body)]
+        answer_from(source, contract.question({}))
+
+
+@pytest.mark.parametrize("make", [searched, tailed])
+def test_busy_servers_are_asked_again_and_broken_ones_are_told(make: Any) -> None:
+    with make() as (server, source):
+        server.faults = [(429, {"Retry-After": "0"}, {}), (503, {"Retry-After": "0"}, {})]
+        assert len(answer_from(source, contract.question({})).rows.at) == len(contract.EVENTS)
+        server.faults = [(401, {}, {})]
+        with pytest.raises(AccessError):
+            answer_from(source, contract.question({}))
+        server.faults = [(429, {"Retry-After": "60"}, {})]
+        with pytest.raises(RetryLaterError) as caught:
+            answer_from(source, contract.question({}))
+        assert caught.value.after_seconds is not None
+    with make() as (server, source), pytest.raises(RetryLaterError):  # noqa: PT012 - the server is part of it
+        server.faults = [(200, {}, {"status": "success", "data": {"resultType": "matrix"}, "pit_id": "p"}), (200, {}, {"hits": 1})]
+        answer_from(source, contract.question({}))
+
+
+@pytest.mark.parametrize("value", ['"} |= "x', "a\\", 'x"}) or ({a="', "{{.}}", "`", "\n", "a|b", ".*", "(?i)x", "é😀", "'; DROP TABLE x"])
+def test_what_users_write_stays_a_value(value: str) -> None:
+    with tailed(labels={"service": "svc", "account_id": "account"}) as (server, source):
+        assert answer_from(source, contract.question({"services": [value], "accounts": [value], "grep": [value]})).rows.at == []
+        assert server.refused == []
+        query = server.requests[-1][2]["query"]
+        assert query.startswith('{app="shop", svc=~"')
+    with searched() as (documents_, source):
+        assert answer_from(source, contract.question({"services": [value], "accounts": [value]})).rows.at == []
+        assert documents_.refused == []
+
+
+def test_caps_are_said() -> None:
+    for make in (searched, tailed):
+        with make() as (_, source):
+            small: RemoteLogs = replace(source, caps=(3, 2))
+            answer = answer_from(small, contract.question({}))
+            assert (len(answer.rows.at), answer.cut) == (3, True)
+            assert answer.problems() == ["app: cut at the cap of 3 events"]
+            counting = Counting(fields=("template",))
+            assert "the counts are too low" in answer_from(small, contract.question({}), counting=counting).problems()[0]
+
+
+def test_wrong_parts_of_bridge_yaml_are_told_at_once() -> None:
+    with pytest.raises(InputError) as caught:
+        loki.open_source(options(url="http://logs.example.com", selector='{app="x"} | json', labels={"x": "y"}, earliest="soon"))
+    assert len(caught.value.problems) == 4
+    with pytest.raises(InputError) as caught:
+        opensearch.open_opensearch(options(url="https://x.example", index="../_all", columns={"message": "m"}, indx=1))
+    assert len(caught.value.problems) == 3
+    with tailed(earliest=None) as (_, source), pytest.raises(InputError, match="stretch of time"):
+        answer_from(source, contract.question({}))
