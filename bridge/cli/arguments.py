@@ -203,6 +203,10 @@ def _show(command: argparse.ArgumentParser) -> None:
     command.add_argument("--show-personal", action="store_true", help="columns tagged as personal data too; audit.jsonl says who asked")
 
 
+def _impact(command: argparse.ArgumentParser) -> None:
+    command.add_argument("cases", nargs="*", metavar="CASE", help="only these (default: all)")
+
+
 def _investigations(command: argparse.ArgumentParser) -> None:
     command.add_argument("action", choices=("list", "show", "check", "test", "new", "docs"), nargs="?", default="list")
     command.add_argument("id", nargs="?", metavar="INVESTIGATION", help="for show, new, check and test (the last two: all if left out)")
@@ -303,6 +307,7 @@ COMMANDS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...]
     ("verify", "run a case's reproduction again: fixed, still failing, or can't tell", _verify),
     ("cases", "list the cases of the workspace", _nothing),
     ("show", "show a case: findings, evidence, what is filed and what is next", _show),
+    ("impact", "what the cases are worth, for leads: accounts, revenue, tiers, age, state; each account counted once", _impact),
     ("doctor", "check every connection: reachable, permissions, what is missing, what to do", _nothing),
     ("investigations", "the catalogue: list, show, check, test, begin a new entry, write its pages", _investigations),
     ("views", "tell what this workspace's views lack for the catalogue, with types, before anything runs", _views),

@@ -22,6 +22,10 @@ exit codes: 0 done, 1 the answer is no, 2 fix the input, 3 retry later, 4 permis
 """
 
 
+_DOCUMENTS = {"logs": ("parquet",), "impact": ("xlsx", "csv", "parquet", "html")}
+"""What some commands can print besides."""
+
+
 class Parser(argparse.ArgumentParser):
     """argparse with the nearest known word in its errors; `sub` parsers are of the same kind."""
 
@@ -80,5 +84,5 @@ def build() -> Parser:
     for name, text, arguments in COMMANDS:
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
         arguments(command)
-        _common(command, ("text", "json", "jsonl", "parquet") if name == "logs" else ("text", "json", "jsonl"))
+        _common(command, ("text", "json", "jsonl", *_DOCUMENTS.get(name, ())))
     return parser

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from bridge.model.finding import Contrast
 from bridge.reporting import formats
-from bridge.reporting.charts import WIDTH, Chart, number, text_label
+from bridge.reporting.charts import WIDTH, Chart, coordinate, label
 from bridge.text.terminal import visible
 
 _MOST = 8
@@ -38,23 +38,23 @@ def tiers(groups: Sequence[Tier], currency: str, *, title: str = "Affected accou
     for row, group in enumerate(shown):
         y = _TOP + row * (_ROW - 12)
         told, silent = group.accounts - group.silent, group.silent
-        parts.append(text_label(_LABEL - 8, y + 16, _short(group.value), "", "end"))
+        parts.append(label(_LABEL - 8, y + 16, _short(group.value), "", "end"))
         x = float(_LABEL)
-        for count, level in ((told, "c-3"), (silent, "c-1")):
+        for count, level in ((told, "c-told"), (silent, "c-silent")):
             size = room * count / most
             if count:
                 parts.append(
-                    f'<rect class="{level}" x="{number(x)}" y="{number(y + 2)}" width="{number(max(size, 2))}" height="20" rx="1"/>'
+                    f'<rect class="{level}" x="{coordinate(x)}" y="{coordinate(y + 2)}" width="{coordinate(max(size, 2))}" height="20" rx="1"/>'
                 )
             x += size
         money = f", {formats.money(group.revenue, currency)}" if currency else ""
-        parts.append(text_label(x + 8, y + 16, f"{formats.number(group.accounts)}{money}", "c-dim", "start"))
+        parts.append(label(x + 8, y + 16, f"{formats.number(group.accounts)}{money}", "c-dim", "start"))
         words.append(f"{group.value}: {formats.number(group.accounts)} accounts, {formats.number(silent)} of them silent{money}")
     height = _TOP + len(shown) * (_ROW - 12) + 30
-    parts.append(f'<rect class="c-3" x="{_LABEL}" y="{height - 22}" width="12" height="12"/>')
-    parts.append(text_label(_LABEL + 18, height - 11, "wrote a ticket", "c-dim", "start"))
-    parts.append(f'<rect class="c-1" x="{_LABEL + 130}" y="{height - 22}" width="12" height="12"/>')
-    parts.append(text_label(_LABEL + 148, height - 11, "silent", "c-dim", "start"))
+    parts.append(f'<rect class="c-told" x="{_LABEL}" y="{height - 22}" width="12" height="12"/>')
+    parts.append(label(_LABEL + 18, height - 11, "wrote a ticket", "c-dim", "start"))
+    parts.append(f'<rect class="c-silent" x="{_LABEL + 130}" y="{height - 22}" width="12" height="12"/>')
+    parts.append(label(_LABEL + 148, height - 11, "silent", "c-dim", "start"))
     return Chart(name="tiers.svg", caption=title, alt=visible(f"{'. '.join(words)}."), body="\n".join(parts), height=height)
 
 
@@ -68,16 +68,16 @@ def contrast(found: Sequence[Contrast], names: Sequence[str]) -> Chart | None:
     words: list[str] = []
     for row, (item, name) in enumerate(shown):
         y = _TOP + row * (_ROW + 6)
-        parts.append(text_label(_LABEL - 8, y + 24, _short(name), "", "end"))
-        pairs = (("c-3", "affected", item.affected, item.affected_total), ("c-2", "others", item.control, item.control_total))
+        parts.append(label(_LABEL - 8, y + 24, _short(name), "", "end"))
+        pairs = (("c-told", "affected", item.affected, item.affected_total), ("c-other", "others", item.control, item.control_total))
         for line, (level, who, part, total) in enumerate(pairs):
             share = part / total if total else 0.0
             top = y + line * 19
-            parts.append(f'<rect class="c-0" x="{_LABEL}" y="{number(top + 1)}" width="{room}" height="16" rx="1"/>')
+            parts.append(f'<rect class="c-0" x="{_LABEL}" y="{coordinate(top + 1)}" width="{room}" height="16" rx="1"/>')
             if part:
-                width = number(max(room * share, 2))
-                parts.append(f'<rect class="{level}" x="{_LABEL}" y="{number(top + 1)}" width="{width}" height="16" rx="1"/>')
-            parts.append(text_label(_LABEL + room + 8, top + 13, f"{who} {formats.of(part, total)}", "c-dim", "start"))
+                width = coordinate(max(room * share, 2))
+                parts.append(f'<rect class="{level}" x="{_LABEL}" y="{coordinate(top + 1)}" width="{width}" height="16" rx="1"/>')
+            parts.append(label(_LABEL + room + 8, top + 13, f"{who} {formats.of(part, total)}", "c-dim", "start"))
         words.append(
             f"{name}: affected {item.unit} {formats.of(item.affected, item.affected_total)}, "
             f"comparable others {formats.of(item.control, item.control_total)}"

@@ -20,10 +20,12 @@ STYLE = """
 .c-dim{fill:#52606d}.c-bar{fill:#b42318}.c-grid{stroke:#cbd2d9;stroke-width:1}.c-mark{stroke:#1d4ed8;stroke-width:1.5;stroke-dasharray:4 3}
 .c-label{fill:#1d4ed8;font-weight:600}.c-0{fill:#eef1f4}.c-1{fill:#fbd5cf}.c-2{fill:#f3a398}.c-3{fill:#c4321f}.c-4{fill:#8a1c10}
 .c-n{font-size:11px}.c-over{paint-order:stroke;stroke:#fff;stroke-width:4px}.c-n1,.c-n2{fill:#3b0d07}.c-n3,.c-n4{fill:#fff}.c-band{fill:none;stroke:#1d4ed8;stroke-width:1.5}
+.c-told{fill:#b42318}.c-silent{fill:#fbd5cf;stroke:#b42318}.c-other{fill:#52606d}
 @media (prefers-color-scheme:dark){.c-text{fill:#e4e7eb}.c-over{stroke:#12181f}.c-dim{fill:#a9b4c0}.c-bar{fill:#ff8a75}.c-grid{stroke:#3e4c59}.c-mark{stroke:#8ab4ff}
-.c-label{fill:#8ab4ff}.c-0{fill:#222b34}.c-1{fill:#56231b}.c-2{fill:#7d2c20}.c-3{fill:#e0604c}.c-4{fill:#ff9c8a}.c-n1,.c-n2{fill:#fff}.c-n3,.c-n4{fill:#1b0502}.c-band{stroke:#8ab4ff}}
+.c-label{fill:#8ab4ff}.c-0{fill:#222b34}.c-1{fill:#56231b}.c-2{fill:#7d2c20}.c-3{fill:#e0604c}.c-4{fill:#ff9c8a}.c-n1,.c-n2{fill:#fff}.c-n3,.c-n4{fill:#1b0502}.c-band{stroke:#8ab4ff}
+.c-told{fill:#ff8a75}.c-silent{fill:#56231b;stroke:#ff8a75}.c-other{fill:#a9b4c0}}
 @media print{.c-text{fill:#1f2933}.c-over{stroke:#fff}.c-dim{fill:#52606d}.c-bar{fill:#b42318}.c-grid{stroke:#cbd2d9}.c-mark{stroke:#1d4ed8}.c-label{fill:#1d4ed8}
-.c-0{fill:#eef1f4}.c-1{fill:#fbd5cf}.c-2{fill:#f3a398}.c-3{fill:#c4321f}.c-4{fill:#8a1c10}.c-n1,.c-n2{fill:#3b0d07}.c-n3,.c-n4{fill:#fff}.c-band{stroke:#1d4ed8}}
+.c-0{fill:#eef1f4}.c-1{fill:#fbd5cf}.c-2{fill:#f3a398}.c-3{fill:#c4321f}.c-4{fill:#8a1c10}.c-n1,.c-n2{fill:#3b0d07}.c-n3,.c-n4{fill:#fff}.c-band{stroke:#1d4ed8}.c-told{fill:#b42318}.c-silent{fill:#fbd5cf;stroke:#b42318}.c-other{fill:#52606d}}
 """.strip()
 
 
@@ -73,9 +75,9 @@ def timeline(days: Sequence[DayCount], changes: Sequence[Change], subject: str, 
     for step in range(5):
         value = ceiling * step / 4
         y = top + inner_h * (1 - step / 4)
-        parts.append(f'<line class="c-grid" x1="{left}" x2="{WIDTH - right}" y1="{_n(y)}" y2="{_n(y)}"/>')
+        parts.append(f'<line class="c-grid" x1="{left}" x2="{WIDTH - right}" y1="{coordinate(y)}" y2="{coordinate(y)}"/>')
         if value == int(value):
-            parts.append(_label(left - 6, y + 4, formats.number(int(value)), "c-dim", "end"))
+            parts.append(label(left - 6, y + 4, formats.number(int(value)), "c-dim", "end"))
     # Behind the bars and their numbers.
     parts += _marks(shown, start, slot, left, top, inner_h)
     stride = max(1, -(-len(days) // 16))
@@ -84,12 +86,12 @@ def timeline(days: Sequence[DayCount], changes: Sequence[Change], subject: str, 
         size = inner_h * day.failures / ceiling
         if day.failures:
             parts.append(
-                f'<rect class="c-bar" x="{_n(x + slot * 0.15)}" y="{_n(top + inner_h - size)}" width="{_n(slot * 0.7)}" height="{_n(size)}" rx="1"/>'
+                f'<rect class="c-bar" x="{coordinate(x + slot * 0.15)}" y="{coordinate(top + inner_h - size)}" width="{coordinate(slot * 0.7)}" height="{coordinate(size)}" rx="1"/>'
             )
             if slot >= 24:  # noqa: PLR2004  # narrower bars have no room for a number
-                parts.append(_label(x + slot / 2, top + inner_h - size - 4, formats.number(day.failures), "c-n c-over", "middle"))
+                parts.append(label(x + slot / 2, top + inner_h - size - 4, formats.number(day.failures), "c-n c-over", "middle"))
         if index % stride == 0:
-            parts.append(_label(x + slot / 2, height - 10, day.day[5:], "c-dim", "middle"))
+            parts.append(label(x + slot / 2, height - 10, day.day[5:], "c-dim", "middle"))
     caption = f"Failures by day (UTC): {subject}"
     return Chart(name="timeline.svg", caption=caption, alt=_timeline_words(days, shown, subject), body="\n".join(parts), height=height)
 
@@ -105,10 +107,10 @@ def heat_map(failures: Sequence[datetime], window: Window, subject: str) -> Char
     counts = Counter((at.date(), at.hour) for at in inside)
     most = max(counts.values())
     left, top, cell_w, cell_h = 52, 26, 29, 19
-    parts = [_label(left + cell_w * hour + cell_w / 2, top - 8, f"{hour:02d}", "c-dim", "middle") for hour in range(24)]
+    parts = [label(left + cell_w * hour + cell_w / 2, top - 8, f"{hour:02d}", "c-dim", "middle") for hour in range(24)]
     for row, day in enumerate(days):
         y = top + row * cell_h
-        parts.append(_label(left - 6, y + 14, f"{day:%m-%d}", "c-dim", "end"))
+        parts.append(label(left - 6, y + 14, f"{day:%m-%d}", "c-dim", "end"))
         empty = [hour for hour in range(24) if not counts[day.date(), hour]]
         parts += [_cell(left + hour * cell_w, y, cell_w, cell_h, 0) for hour in empty]
         for hour in range(24):
@@ -116,14 +118,14 @@ def heat_map(failures: Sequence[datetime], window: Window, subject: str) -> Char
             if count:
                 level = min(4, 1 + 4 * (count - 1) // most)
                 parts.append(_cell(left + hour * cell_w, y, cell_w, cell_h, level))
-                parts.append(_label(left + hour * cell_w + cell_w / 2 - 0.5, y + 13.5, formats.number(count), f"c-n c-n{level}", "middle"))
+                parts.append(label(left + hour * cell_w + cell_w / 2 - 0.5, y + 13.5, formats.number(count), f"c-n c-n{level}", "middle"))
     caption = f"Failures by day and hour of the day (UTC): {subject}"
     height = top + len(days) * cell_h + 8
     return Chart(name="hours.svg", caption=caption, alt=_heat_words(counts, subject), body="\n".join(parts), height=height)
 
 
 def _cell(x: float, y: float, width: float, height: float, level: int) -> str:
-    return f'<rect class="c-{level}" x="{_n(x)}" y="{_n(y)}" width="{_n(width - 1)}" height="{_n(height - 1)}" rx="2"/>'
+    return f'<rect class="c-{level}" x="{coordinate(x)}" y="{coordinate(y)}" width="{coordinate(width - 1)}" height="{coordinate(height - 1)}" rx="2"/>'
 
 
 def _rare(changes: Sequence[Change], named: Change | None) -> tuple[Change, ...]:
@@ -146,8 +148,8 @@ def _marks(changes: Sequence[Change], start: datetime, slot: float, left: int, t
         y = 14 + 15 * (index % 2)
         words = " ".join(part for part in (change.name, change.version or "") if part)
         anchor = "end" if x > WIDTH * 0.7 else "start"
-        parts.append(f'<line class="c-mark" x1="{_n(x)}" x2="{_n(x)}" y1="{y - 10}" y2="{top + inner_h}"/>')
-        parts.append(_label(x + (-5 if anchor == "end" else 5), y, words[:48], "c-label", anchor))
+        parts.append(f'<line class="c-mark" x1="{coordinate(x)}" x2="{coordinate(x)}" y1="{y - 10}" y2="{top + inner_h}"/>')
+        parts.append(label(x + (-5 if anchor == "end" else 5), y, words[:48], "c-label", anchor))
     return parts
 
 
@@ -185,15 +187,16 @@ def _heat_words(counts: Counter[tuple[date, int]], subject: str) -> str:
     return visible(f"{formats.number(sum(hours.values()))} failures of {subject} by hour of the day: {listed}.{none}")
 
 
-def _label(x: float, y: float, text: str, kind: str, anchor: str) -> str:
-    return f'<text class="c-text {kind}" x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}">{_text(text)}</text>'
+def label(x: float, y: float, text: str, kind: str, anchor: str) -> str:
+    """Return a text; `kind` are the classes of STYLE it has besides its own, `anchor` start, middle or end."""
+    return f'<text class="c-text {kind}" x="{coordinate(x)}" y="{coordinate(y)}" text-anchor="{anchor}">{_text(text)}</text>'
 
 
 def _text(text: str) -> str:
     return escape(visible(text))
 
 
-def _n(value: float) -> str:
+def coordinate(value: float) -> str:
     """Return a coordinate with at most two decimals, the same on every machine."""
     return f"{round(value, 2):.2f}".rstrip("0").rstrip(".")
 
