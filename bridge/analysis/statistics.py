@@ -147,8 +147,8 @@ def replicate_p(observed: float, maxima: Floats) -> float:
     return max(1e-12, min(share, tail))
 
 
-def dispersion(counts: ArrayLike, exposure: ArrayLike, *, cautious: bool = True) -> float:
-    """Return variance over mean of counts by block against their exposure, at least 1 (Pearson's chi-square by its degrees).
+def dispersion(counts: ArrayLike, exposure: ArrayLike, *, cautious: bool = True, least: float = 1.0) -> float:
+    """Return variance over mean of counts by block against their exposure, at least `least` (Pearson's chi-square by its degrees).
 
     `cautious` takes the upper quartile that few blocks allow (chi-square's .25 quantile): a ratio estimated from 12
     blocks is too small half of the time.
@@ -162,7 +162,7 @@ def dispersion(counts: ArrayLike, exposure: ArrayLike, *, cautious: bool = True)
     expected = k.sum() * n / n.sum()
     pearson = float((((k - expected) ** 2) / expected).sum())
     below = float(stats.chi2.ppf(0.25, degrees)) if cautious else float(degrees)
-    return max(1.0, pearson / max(below, 1e-9))
+    return max(least, pearson / max(below, 1e-9))
 
 
 def more_than_before(before: int, exposure_before: float, after: int, exposure_after: float, *, ratio: float = 1.0) -> float:

@@ -293,6 +293,41 @@ class Workaround:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """How often one thing is told of now, against before. A loud account counts once a week."""
+
+    subject: str
+    """The symptom's name, the words that group the tickets, the error's template. May hold customers' words: untrusted."""
+    kind: str
+    """symptom (of an investigation), signal (the same error), words (alike tickets), error (of the logs)."""
+    unit: str
+    """What is counted: accounts, tickets, traces."""
+    words: tuple[str, ...]
+    """The words that group it."""
+    counts: tuple[int, ...]
+    """By week, oldest first; the last one ends now."""
+    members: tuple[str, ...]
+    """Tickets of the last week."""
+    answer: Literal["new", "rising", "flat", "too few to tell"]
+    statement: str
+    recent: int
+    recent_days: float
+    before: int
+    before_days: float
+    change: Change | None
+    """new: the change since which it is told of."""
+    effect: Effect
+    dispersion: float
+    """Variance over mean that the test allows for."""
+    p_value: float
+    q_value: float
+    tried: int
+    """Comparisons of all series together."""
+    needed: int | None
+    """too few to tell: the count that would be enough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RelatedTicket:
     """A further ticket of an affected account that seems to be about the same thing."""
 

@@ -23,6 +23,7 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("tickets", "--query", "leer", "--limit", "3"),
         ("tickets", "--limit", "2", "--output", "jsonl"),
     ),
+    "trends": (("trends", "--no-logs"),),
     "road": (
         ("cases",),
         ("investigate", "ZD-1003", "ZD-1004", "--with", "empty-exports"),

@@ -16,7 +16,7 @@ import numpy as np
 
 from bridge.text.similarity.terms import BODY, terms, tokens, written
 
-ALIKE = 0.22
+ALIKE = 0.2
 """Cosine from which a text belongs to a group's centre."""
 _TITLE = 3
 _WORDS = 4
@@ -74,7 +74,7 @@ def _weights(counts: Sequence[Counter[str]], vocabulary: dict[str, int]) -> Any:
         for term, count in sorted(found.items()):
             rows.append(row)
             columns.append(vocabulary[term])
-            values.append((1 + np.log(count)) * np.log((1 + len(counts)) / (0.5 + held[term])))
+            values.append((1 + np.log(count)) * np.log(1 + len(counts) / held[term]))
     made = sparse.csr_matrix((values, (rows, columns)), shape=(len(counts), len(vocabulary)))
     length = np.sqrt(np.asarray(made.multiply(made).sum(axis=1)).ravel())
     return sparse.diags(1 / np.maximum(length, 1e-12)) @ made
