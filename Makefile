@@ -46,6 +46,11 @@ faults-long: $(VENV)/.dev ## three faults sampled, 1,000 lives of a case, every 
 
 contracts: $(VENV)/.dev ## every request that leaves, against the published specifications (needs ../shared/contracts)
 	@BRIDGE_CONTRACTS=1 $(BIN)/python -m pytest -q -rPs tests/filing/test_contracts.py tests/sandbox/test_contracts.py
+	@if command -v npm >/dev/null; then \
+	  test -x build/prism/node_modules/.bin/prism || { echo "==> installing Prism (npm, into build/prism)"; mkdir -p build/prism; \
+	    npm install --silent --no-audit --no-fund --prefix build/prism @stoplight/prism-cli@5.14.2; }; \
+	  BRIDGE_PRISM=build/prism $(BIN)/python -m pytest -q -rPs tests/filing/test_prism.py; \
+	else echo "no npm here: checked in Python only, without Prism as a second opinion"; fi
 
 check: lint types imports ## style, types, import contracts, lock files
 
@@ -72,6 +77,9 @@ mariadb: ## install a MariaDB for its tests (Debian, as root); without one they 
 
 bench: $(VENV)/.dev ## start-up benchmark
 	@$(BIN)/python tests/bench/start_up.py
+
+mutants: $(VENV)/.dev ## every small change to a query of the catalogue, each to be noticed by a test (two minutes)
+	@BRIDGE_MUTANTS=1 $(BIN)/python -m pytest -q -rP -n $(WORKERS) tests/investigations/test_mutants.py
 
 eval-logs: $(VENV)/.dev ## template mining on LogHub (needs ../shared)
 	@$(BIN)/python -m tests.eval.logs

@@ -12,7 +12,7 @@ import dataclasses
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ import pytest
 from bridge.adapters.tickets.zendesk import Zendesk
 from bridge.adapters.trackers.jira import Jira
 from bridge.adapters.trackers.jira_text import document, problems
-from bridge.filing.file import file_case
+from bridge.filing.file import FilingResult, file_case
 from bridge.filing.follow import follow, send_draft
 from bridge.filing.issue import Choice
 from bridge.filing.ledger import Filing, Ledger
@@ -31,6 +31,7 @@ from bridge.filing.plan import FilingPlan
 from bridge.filing.run import Run
 from bridge.filing.settings import FilingSettings
 from bridge.sandbox.server import RunningSandbox
+from bridge.workflow.reconcile import compare, mend
 from tests.adapters import running
 from tests.filing.process import TICKETS, plan_of
 from tests.filing.world import FakeClock
@@ -79,13 +80,25 @@ def recorded(session: requests.Session, prefix: str, into: list[Sent]) -> None:
             )
         )
 
-    session.hooks["response"] = [note]
+    session.hooks["response"].append(note)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Places:
+    """Where the two products are reached."""
+
+    jira: str
+    desk: str
+    seen: Callable[[requests.Response], object] = lambda _: None
+    """Gets every answer as well."""
 
 
 @contextmanager
-def connected(sandbox: RunningSandbox, folder: Path, api: int) -> Iterator[tuple[Jira, Zendesk, list[Sent], list[Sent]]]:
+def connected(places: Places, folder: Path, api: int) -> Iterator[tuple[Jira, Zendesk, list[Sent], list[Sent]]]:
     jira, zendesk = list[Sent](), list[Sent]()
-    with running.tracker(f"{sandbox.url}/jira", folder, api=api) as tracker, running.desk(f"{sandbox.url}/zendesk", folder) as desk:
+    with running.tracker(places.jira, folder, api=api) as tracker, running.desk(places.desk, folder) as desk:
+        for session in (tracker._connected()._session, desk._session):
+            session.hooks["response"] = [lambda response, *_args, **_options: places.seen(response) and None]
         recorded(tracker._connected()._session, "/jira", jira)
         recorded(desk._session, "/zendesk", zendesk)
         yield tracker, desk, jira, zendesk
@@ -100,11 +113,13 @@ def adapted(plan: FilingPlan, api: int) -> FilingPlan:
     )
 
 
-def live(sandbox: RunningSandbox, folder: Path, api: int) -> tuple[list[Sent], list[Sent]]:
+def live(  # noqa: PLR0915 - one life, step after step
+    sandbox: RunningSandbox, folder: Path, api: int, places: Places | None = None
+) -> tuple[list[Sent], list[Sent]]:
     """Do everything that the adapters can send."""
     clock = FakeClock()
     settings = FilingSettings(project="REP", issue_type="Bug")
-    with connected(sandbox, folder, api) as (tracker, desk, jira, zendesk):
+    with connected(places or Places(sandbox.jira_url, sandbox.zendesk_url), folder, api) as (tracker, desk, jira, zendesk):
 
         def run_of(plan: FilingPlan, ledger: Ledger) -> Run:
             filing = Filing(fingerprint=plan.fingerprint, marker=plan.marker, project="REP", case_id=plan.case_id)
@@ -123,13 +138,8 @@ def live(sandbox: RunningSandbox, folder: Path, api: int) -> tuple[list[Sent], l
         tracker.texts("REP", ["from-support", "bridge-inv-x"], ["exports", "are", "empty"])
         plan = adapted(plan_of("BR-1", folder, tickets=2), api)
         with closing(Ledger(folder / f"one-{api}.sqlite", clock)) as one, closing(Ledger(folder / f"two-{api}.sqlite", clock)) as two:
-            sandbox.set_lag(3600)
-            first = file_case(plan, ledger=one, tracker=tracker, tickets=desk, clock=clock)
-            twin = dataclasses.replace(adapted(plan_of("BR-2", folder, tickets=2), api), fingerprint=plan.fingerprint)
-            twin = dataclasses.replace(twin, draft=dataclasses.replace(twin.draft, labels=plan.draft.labels, marker=plan.marker))
-            second = file_case(twin, ledger=two, tracker=tracker, tickets=desk, clock=clock)
-            assert first.issue != second.issue
-            sandbox.set_lag(0)
+            twin = twin_of(plan, adapted(plan_of("BR-2", folder, tickets=2), api))
+            first, second = filed_twice(sandbox, tracker, desk, plan, twin, (one, two))
             settled = followed(twin, two)
             assert settled.issue.key == first.issue.key
             assert tracker.states([second.issue.id])[second.issue.id].category == "done"
@@ -153,9 +163,43 @@ def live(sandbox: RunningSandbox, folder: Path, api: int) -> tuple[list[Sent], l
             file_case(joined, ledger=one, tracker=tracker, tickets=desk, clock=clock, choice=choice)
             assert tracker.states([first.issue.id])[first.issue.id].category == "new"
             tracker.find("REP", plan.marker, "REP-0")
+            again = adapted(plan_of("BR-4", folder, tickets=2), api)
+            other = twin_of(again, adapted(plan_of("BR-5", folder, tickets=2), api))
+            older, younger = filed_twice(sandbox, tracker, desk, again, other, (one, two))
+            assert followed(again, one).issue == older.issue
+            assert tracker.states([younger.issue.id])[younger.issue.id].category == "done"
+            run = run_of(again, one)
+            link = tracker.remote_links(older.issue)[0].global_id
+            with one.hold(run.filing):
+                assert list(compare(run, [again])) == []
+                tracker._client.request("DELETE", f"issue/{older.issue.id}/remotelink", "repeatable", arguments={"globalId": link})
+                differences = list(compare(run, [again]))
+                assert len(differences) == 1
+                mend(run, [again], differences)
+                assert list(compare(run, [again])) == []
             desk.queue(query="exports")
             desk.links("ZD-1001")
         return jira, zendesk
+
+
+def twin_of(plan: FilingPlan, other: FilingPlan) -> FilingPlan:
+    """Return another case's plan about the same defect."""
+    draft = dataclasses.replace(other.draft, labels=plan.draft.labels, marker=plan.marker)
+    return dataclasses.replace(other, fingerprint=plan.fingerprint, draft=draft)
+
+
+def filed_twice(
+    sandbox: RunningSandbox, tracker: Jira, desk: Zendesk, plan: FilingPlan, other: FilingPlan, ledgers: tuple[Ledger, Ledger]
+) -> tuple[FilingResult, FilingResult]:
+    """File one defect from two ledgers before search can show it."""
+    sandbox.set_lag(3600)
+    one, two = (
+        file_case(item, ledger=ledger, tracker=tracker, tickets=desk, clock=FakeClock())
+        for item, ledger in zip((plan, other), ledgers, strict=True)
+    )
+    sandbox.set_lag(0)
+    assert one.issue != two.issue
+    return one, two
 
 
 def violations(contract: specs.Contract, sent: list[Sent]) -> list[str]:
