@@ -63,6 +63,21 @@ def adbc(host: str) -> int:
         return int(cursor.fetch_arrow_table().num_rows)
 
 
+def adbc_parquet(host: str) -> int:
+    import adbc_driver_postgresql.dbapi as driver  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    import pyarrow.parquet as pq
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        driver.connect(f"host={host} dbname=postgres user=reader") as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(QUERY)
+        table = cursor.fetch_arrow_table()
+        pq.write_table(table, Path(folder) / "rows.parquet", compression="zstd")
+        return int(table.num_rows)
+
+
 def connectorx(host: str) -> int:
     import connectorx as cx  # type: ignore[import-not-found,unused-ignore]
 
@@ -78,7 +93,7 @@ def psycopg(host: str) -> int:
 
 
 WAYS: dict[str, Callable[[str], int]] = {
-    "bridge to Arrow": bridge_arrow, "bridge to Parquet": bridge_parquet, "adbc": adbc, "connectorx": connectorx, "psycopg binary": psycopg,
+    "bridge to Arrow": bridge_arrow, "bridge to Parquet": bridge_parquet, "adbc": adbc, "adbc to Parquet": adbc_parquet, "connectorx": connectorx, "psycopg binary": psycopg,
 }  # fmt: skip
 
 
@@ -91,6 +106,7 @@ NEEDED = {
         "pyarrow.parquet",
     ),
     "adbc": ("adbc_driver_postgresql.dbapi", "pyarrow"),
+    "adbc to Parquet": ("adbc_driver_postgresql.dbapi", "pyarrow.parquet"),
     "connectorx": ("connectorx", "pyarrow"),
     "psycopg binary": ("psycopg",),
 }
@@ -100,7 +116,7 @@ def one(way: str, host: str) -> None:
     started = time.perf_counter()
     for module in NEEDED[way]:
         import_module(module)
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), time.process_time()
     rows = WAYS[way](host)
     print(
         json.dumps(
@@ -108,6 +124,7 @@ def one(way: str, host: str) -> None:
                 "rows": rows,
                 "seconds": time.perf_counter() - begun,
                 "imports": begun - started,
+                "cpu": time.process_time() - cpu,
                 "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             }
         )
@@ -117,9 +134,20 @@ def one(way: str, host: str) -> None:
 def measured(way: str, host: str) -> dict[str, float]:
     """One run in a new process: from connecting to the last row; imports are told apart."""
     python = os.environ.get("BRIDGE_PEERS", sys.executable) if way == "connectorx" else sys.executable
+    before = server_cpu(host)
     done = subprocess.run([python, __file__, way, host], capture_output=True, text=True, check=True, timeout=600)
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    # A server's process for a connection counts for its parent once it has ended.
+    time.sleep(0.2)
+    result["cpu"] += server_cpu(host) - before
     return result
+
+
+def server_cpu(host: str) -> float:
+    """Seconds of processor time of the server's processes that have ended; its socket lies in its data folder."""
+    pid = int((Path(host) / "postmaster.pid").read_text().splitlines()[0])
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> int:
@@ -158,15 +186,17 @@ def main() -> int:
 
 
 def _tell(runs: dict[str, list[dict[str, float]]]) -> None:
-    peers = [way for way in runs if not way.startswith("bridge")]
+    peers = [way for way in runs if not way.startswith("bridge") and "Parquet" not in way]
     fastest = min(peers, key=lambda way: statistics.median(run["seconds"] for run in runs[way]))
     print(f"\n{ROWS:,} rows x 8 columns, {ROUNDS} rounds in turn, a new process each; fastest peer: {fastest}\n")
-    print(f"{'way':<20}{'median s':>10}{'best s':>10}{'peak MB':>10}{'median of ratios':>18}{'imports s':>11}")
+    print(f"{'way':<20}{'median s':>10}{'best s':>10}{'peak MB':>10}{'median of ratios':>18}{'CPU s':>8}{'of CPU':>8}{'imports s':>11}")
     for way, each in runs.items():
         seconds = [run["seconds"] for run in each]
         ratios = [run["seconds"] / other["seconds"] for run, other in zip(each, runs[fastest], strict=True)]
         print(
             f"{way:<20}{statistics.median(seconds):>10.2f}{min(seconds):>10.2f}{max(run['mb'] for run in each):>10.0f}{statistics.median(ratios):>18.2f}"
+            f"{statistics.median(run['cpu'] for run in each):>8.2f}"
+            f"{statistics.median(run['cpu'] / other['cpu'] for run, other in zip(each, runs[fastest], strict=True)):>8.2f}"
             f"{statistics.median(run['imports'] for run in each):>11.2f}"
         )
 

@@ -7,7 +7,6 @@ can't be stacked (the protocol's flag for it stays off), and the server can't as
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import ssl
@@ -301,48 +300,25 @@ def _gate(connection: pymysql.Connection[Any], text: str, arguments: Arguments, 
     if limits.cost is None:
         return
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN FORMAT=JSON {text}", _bound(arguments))
-        row = cursor.fetchone()
-    cost = examined(json.loads(row[0])) * _ROW_COST if row else 0
+        # As a table, not as JSON: there the server writes conditions with their values, which can end a string and set numbers.
+        cursor.execute(f"EXPLAIN FORMAT=TRADITIONAL {text}", _bound(arguments))
+        if cursor.description is None:
+            raise RefusedError("refused before it ran: the server has no plan for it, so it is no query", where=where)
+        names = [column[0] for column in cursor.description]
+        plan = [(row[names.index("id")], row[names.index("rows")]) for row in cursor.fetchall()]
+    cost = examined(plan) * _ROW_COST
     if cost > limits.cost:
         raise too_costly(cost, limits.cost, where=where)
 
 
-def examined(plan: object) -> float:
-    """Return how many rows a plan in JSON will look at: tables joined in a loop multiply, everything else adds up."""
-    if isinstance(plan, list):
-        return sum(examined(part) for part in plan)
-    if not isinstance(plan, Mapping):
-        return 0.0
+def examined(plan: Sequence[tuple[object, object]]) -> float:
+    """Return how many rows a plan (select's number, rows of a table) will look at: tables of one select are joined in loops, selects add up."""
+    loops: dict[str, float] = {}
     total = 0.0
-    for key, part in plan.items():
-        if key == "nested_loop" and isinstance(part, list):
-            loops = 1.0
-            for each in part:
-                loops *= max(1.0, _rows(each))
-                total += loops
-                total += _inside(each)
-        elif key == "table" and isinstance(part, Mapping):
-            total += max(1.0, _rows(plan)) + _inside(plan)
-        else:
-            total += examined(part)
+    for select, rows in plan:
+        loops[str(select)] = loops.get(str(select), 1.0) * max(1.0, float(str(rows)) if rows is not None else 1.0)
+        total += loops[str(select)]
     return total
-
-
-def _rows(node: Mapping[str, Any]) -> float:
-    """Rows of the one table of a loop, wherever it stands (block-nl-join, buffer)."""
-    table = node.get("table")
-    if isinstance(table, Mapping):
-        return float(table.get("rows_examined_per_scan", table.get("rows", 1)))
-    return max((_rows(part) for part in node.values() if isinstance(part, Mapping)), default=1.0)
-
-
-def _inside(node: Mapping[str, Any]) -> float:
-    """Rows of sub-selects that a table is made from."""
-    table = node.get("table")
-    if isinstance(table, Mapping):
-        return sum(examined(part) for part in table.values() if isinstance(part, Mapping | list))
-    return sum(_inside(part) for part in node.values() if isinstance(part, Mapping))
 
 
 def _stream(connection: pymysql.Connection[Any], text: str, arguments: Arguments, capped: Capped, stop: Callable[[], object]) -> None:

@@ -159,6 +159,37 @@ def test_leaving_a_stream_early_ends_it_on_the_server(mariadb_server: servers.Ma
     assert time.monotonic() - begun < 5
 
 
+@pytest.mark.parametrize("value", ["'", '"', "\\", "a'b\"c\\d", "\n\t\x01", "}]{[,", "\\u12", "ü%s%%", '", "rows": 1e9, "x": "'])
+def test_the_gate_reads_a_plan_whatever_values_stand_in_it(mariadb_server: servers.MariaDB, value: str) -> None:
+    query = BoundQuery(text="SELECT name FROM accounts WHERE name = :name OR plan LIKE :name", dialect="mysql", values={"name": value})
+    assert opened(mariadb_server).run(query, Limits(rows=10, seconds=5, cost=1000)).table.num_rows == 0
+
+
+def test_the_server_sees_who_asks_and_the_values_that_were_bound(mariadb_server: servers.MariaDB) -> None:
+    mariadb_server.execute("SET GLOBAL log_output = 'TABLE'", "TRUNCATE mysql.general_log", "SET GLOBAL general_log = ON")
+    try:
+        query = BoundQuery(
+            text="SELECT name FROM accounts WHERE name = :name",
+            dialect="mysql",
+            values={"name": "x' OR '1'='1"},
+            comment="bridge slow v2 BR-0007",
+        )
+        assert opened(mariadb_server).run(query, Limits(rows=10, seconds=5, cost=1e9)).table.num_rows == 0
+    finally:
+        mariadb_server.execute("SET GLOBAL general_log = OFF")
+    connection = mariadb_server.connect()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT CAST(argument AS CHAR) FROM mysql.general_log WHERE command_type = 'Query' ORDER BY event_time")
+            told = [str(row[0]) for row in cursor.fetchall()]
+    finally:
+        connection.close()
+    (asked,) = [text for text in told if text.startswith("/* bridge slow v2 BR-0007 */ SELECT")]
+    assert "\\'1\\'=\\'1" in asked
+    assert told.index("START TRANSACTION READ ONLY") < told.index("EXPLAIN FORMAT=TRADITIONAL " + asked) < told.index(asked)
+    assert any(text.startswith("SET SESSION max_statement_time = 5") for text in told)
+
+
 def test_a_locked_table_is_not_waited_for(mariadb_server: servers.MariaDB) -> None:
     connection = mariadb_server.connect(database="app")
     try:
@@ -202,6 +233,6 @@ def test_rights_are_read_from_grants() -> None:
 
 
 def test_rows_to_be_examined_multiply_in_loops_and_add_up_elsewhere() -> None:
-    loop = [{"table": {"rows": 100}}, {"block-nl-join": {"table": {"rows": 50}}}]
-    assert examined({"query_block": {"nested_loop": loop}}) == 100 + 100 * 50
-    assert examined({"query_block": {"union_result": {"query_specifications": [{"query_block": {"table": {"rows": 7}}}] * 2}}}) == 14
+    assert examined([("1", "100"), ("1", "50")]) == 100 + 100 * 50
+    assert examined([("1", "7"), ("2", "7"), (None, None)]) == 7 + 7 + 1
+    assert examined([]) == 0

@@ -312,20 +312,29 @@ def test_the_fast_way_binds_values_with_the_types_that_the_server_gives_them(hos
     assert fast.table.sort_by("id").equals(slow.table.sort_by("id"))
 
 
-def test_the_fast_way_times_out_and_is_cancelled(host: str, many: int) -> None:
+def test_the_fast_way_times_out_and_is_cancelled(host: str, many: int, admin: psycopg.Connection[tuple[Any, ...]]) -> None:
     pytest.importorskip("adbc_driver_postgresql")
     assert many
-    slow = unguarded("SELECT a.id, pg_sleep(0.01) IS NULL AS s FROM many a")
+    slow = dataclasses.replace(unguarded("SELECT a.id, pg_sleep(0.01) IS NULL AS s FROM many a"), comment="bridge slow v2 BR-0007")
     with pytest.raises(TimedOutError):
         opened(host).run(slow, Limits(rows=100_000, seconds=0.5, cost=1e9))
     database = opened(host)
-    timer = threading.Timer(0.5, database.cancel)
+    active = "SELECT query FROM pg_stat_activity WHERE application_name = 'ticket-bridge' AND state = 'active'"
+    seen: list[str] = []
+
+    def look_and_cancel() -> None:
+        seen.extend(row[0] for row in admin.execute(active).fetchall())
+        database.cancel()
+
+    timer = threading.Timer(0.7, look_and_cancel)
     begun = time.monotonic()
     timer.start()
     with pytest.raises(BridgeError):
         database.run(slow, Limits(rows=100_000, seconds=60, cost=1e9))
     timer.join()
-    assert time.monotonic() - begun < 2.5
+    assert time.monotonic() - begun < 2.7
+    assert seen[0].startswith("COPY (/* bridge slow v2 BR-0007 */ SELECT"), "what the DBA sees"
+    assert admin.execute(active).fetchall() == []
 
 
 def test_rows_go_to_a_file_as_they_come(host: str, many: int, tmp_path: Path) -> None:
