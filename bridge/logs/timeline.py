@@ -14,7 +14,14 @@ from bridge.text.terminal import visible
 _WIDTH: Final = 960
 _LEFT: Final = 150
 _LANE: Final = 26
-_TOP: Final = 58
+_TOP: Final = 46
+_RIGHT: Final = 24
+_ROW: Final = 12
+_ROWS: Final = 8
+_LETTER: Final = 5.4
+_LABEL: Final = 40
+_MOST_MARKS: Final = 400
+_GAP: Final = "#eceff3"
 _COLOURS: Final = {"FATAL": "#7f1d1d", "ERROR": "#c0262d", "WARN": "#b7791f"}
 _BAD: Final = frozenset({"ERROR", "FATAL"})
 _OTHER: Final = "#5b7083"
@@ -77,40 +84,45 @@ def _line(entry: Entry, first: int, width: int) -> str:
 
 
 def picture(entries: Sequence[Entry], title: str) -> str:
-    """Return the timeline as SVG: a lane for each service, dots for events, lines for changes and tickets, bands for gaps."""
+    """Return the timeline as SVG: a lane for each service, dots for events, lines for changes and tickets, bands for gaps.
+
+    Its text alternative tells the same in words. Labels that would lie on others are left out; a mark's words are its tooltip.
+    """
     events = [entry for entry in entries if entry.kind == "event"]
+    marks = [entry for entry in entries if entry.kind in _MARKS]
     services = sorted({entry.service for entry in events}) or [""]
     start = min((entry.at for entry in entries), default=0)
     end = max(max((entry.at for entry in entries), default=0), start + 1)
-    height = _TOP + _LANE * len(services) + 46
-    scale = (_WIDTH - _LEFT - 24) / (end - start)
+    scale = (_WIDTH - _LEFT - _RIGHT) / (end - start)
 
     def x(at: int) -> float:
         return round(_LEFT + (at - start) * scale, 1)
 
+    rows = _label_rows(marks, [x(entry.at) for entry in marks])
+    top = _TOP + _ROW * (max(rows.values(), default=-1) + 1)
+    bottom = top + _LANE * len(services)
+    lanes = {service: top + _LANE * number + _LANE / 2 for number, service in enumerate(services)}
     shapes = [_text(16, 22, title, size=14, weight="600")]
-    bottom = _TOP + _LANE * len(services)
     for entry in entries:
         if entry.kind == "gap":
-            width = max(1.0, entry.seconds * 1e6 * scale)
-            band = f'<rect x="{x(entry.at)}" y="{_TOP - 8}" width="{width:.1f}" height="{bottom - _TOP + 8}" fill="#eceff3"/>'
+            band = f'<rect x="{x(entry.at)}" y="{top}" width="{max(1.0, entry.seconds * 1e6 * scale):.1f}" height="{bottom - top}" fill="{_GAP}"/>'
             shapes.append(f"<g>{band}<title>{_safe(entry.text)}</title></g>")
-    for number, service in enumerate(services):
-        y = _TOP + _LANE * number + _LANE / 2
-        shapes.append(f'<line x1="{_LEFT}" y1="{y}" x2="{_WIDTH - 24}" y2="{y}" stroke="#d5dbe1"/>')
+    for service, y in lanes.items():
+        shapes.append(f'<line x1="{_LEFT}" y1="{y}" x2="{_WIDTH - _RIGHT}" y2="{y}" stroke="#d5dbe1"/>')
         shapes.append(_text(_LEFT - 10, y + 4, service[:20] or "(no service)", anchor="end"))
-    shapes += [_dot(entry, x(entry.at), _TOP + _LANE * services.index(entry.service) + _LANE / 2) for entry in _thinned(events)]
-    marks = [entry for entry in entries if entry.kind in _MARKS]
-    for number, entry in enumerate(marks[:_LABELS]):
-        colour = _MARKS[entry.kind]
-        line = f'<line x1="{x(entry.at)}" y1="{_TOP - 14}" x2="{x(entry.at)}" y2="{bottom}" stroke="{colour}" stroke-dasharray="4 3"/>'
-        label = _text(x(entry.at) + 3, _TOP - 18 + 9 * (number % 2), entry.text[:40], size=10, fill=colour)
-        shapes.append(f"<g>{line}{label}<title>{_safe(f'{entry.kind}: {entry.text}')}</title></g>")
+    shapes += [_dot(entry, x(entry.at), lanes[entry.service]) for entry in _thinned(events)]
+    shapes += [_mark(entry, x(entry.at), (top, bottom), rows.get(number)) for number, entry in enumerate(marks[:_MOST_MARKS])]
     for share in (0.0, 0.5, 1.0):
         at = int(start + (end - start) * share)
         anchor = "start" if share == 0 else "end" if share == 1 else "middle"
-        shapes.append(_text(x(at), bottom + 20, f"{EPOCH + timedelta(microseconds=at):%Y-%m-%d %H:%M:%S} UTC", anchor=anchor, size=11))
-    shapes.append(_text(16, bottom + 38, _words(events, marks), size=11, fill=_OTHER))
+        shapes.append(_text(x(at), bottom + 20, f"{_when(at)} UTC", anchor=anchor, size=11))
+    shapes.append(_text(16, bottom + 40, _words(events, marks), size=11, fill=_OTHER))
+    place = float(_LEFT + 210)
+    for word, colour in (*_MARKS.items(), ("no events", _GAP)):
+        shapes.append(f'<rect x="{place}" y="{bottom + 31}" width="10" height="10" fill="{colour}"/>')
+        shapes.append(_text(place + 15, bottom + 40, word, size=11, fill=_OTHER))
+        place += 90
+    height = bottom + 54
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}" role="img" '
         f'aria-labelledby="title words" font-family="system-ui, sans-serif"><title id="title">{_safe(title)}</title>'
@@ -118,6 +130,39 @@ def picture(entries: Sequence[Entry], title: str) -> str:
         + "\n".join(shapes)
         + "</svg>\n"
     )
+
+
+def _label_rows(marks: Sequence[Entry], places: Sequence[float]) -> dict[int, int]:
+    """Return the row of each mark's label, of those that find room: tickets and releases before failures and jobs."""
+    rank = {"ticket": 0, "change": 1, "failing": 2}
+    order = sorted(
+        range(len(marks)), key=lambda number: (rank[marks[number].kind] + 2 * marks[number].text.startswith("job "), places[number])
+    )
+    taken: list[list[tuple[float, float]]] = [[] for _ in range(_ROWS)]
+    found: dict[int, int] = {}
+    for number in order:
+        left, right = _label_span(places[number], marks[number].text)
+        row = next((at for at, spans in enumerate(taken) if all(right < one or left > two for one, two in spans)), None)
+        if row is not None:
+            taken[row].append((left, right))
+            found[number] = row
+    return found
+
+
+def _label_span(x: float, text: str) -> tuple[float, float]:
+    """Return where a label lies: behind its line, or before it where the picture ends."""
+    width = 6 + _LETTER * len(text[:_LABEL])
+    return (x, x + width) if x + width < _WIDTH else (x - width, x)
+
+
+def _mark(entry: Entry, x: float, ends: tuple[float, float], row: int | None) -> str:
+    colour = _MARKS[entry.kind]
+    top = ends[0] - 4 if row is None else _TOP - 12 + _ROW * row
+    line = f'<line x1="{x}" y1="{top}" x2="{x}" y2="{ends[1]}" stroke="{colour}" stroke-dasharray="4 3"/>'
+    behind = _label_span(x, entry.text)[0] == x
+    place, anchor = (x + 3, "start") if behind else (x - 3, "end")
+    label = "" if row is None else _text(place, top + 8, entry.text[:_LABEL], size=10, anchor=anchor, fill=colour)
+    return f"<g>{line}{label}<title>{_safe(f'{entry.kind}: {entry.text}')}</title></g>"
 
 
 def _thinned(events: Sequence[Entry]) -> list[Entry]:

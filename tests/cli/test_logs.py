@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -135,3 +136,83 @@ def test_ingest_and_its_answers(logs: Path, capsys: pytest.CaptureFixture[str], 
     after, err = ask(capsys, "count", str(logs / "app.jsonl"), "--per", "level", "--verbose")
     assert after == before
     assert "answered from the cache" in err
+
+
+@pytest.fixture
+def clocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make twenty traces: the gateway calls exports, whose clock is 90 seconds ahead."""
+    monkeypatch.chdir(tmp_path)
+    for service, ahead, first, last in (("gateway", 0, 0.0, 0.9), ("exports", 90, 0.1, 0.8)):
+        lines = []
+        for number in range(20):
+            for offset in (first, last):
+                at = datetime(2026, 3, 10, 2, tzinfo=UTC) + timedelta(seconds=number * 7 + offset + ahead)
+                lines.append(
+                    json.dumps({"ts": at.isoformat(), "service": service, "trace_id": f"t{number}", "level": "INFO", "msg": f"{offset}"})
+                )
+        (tmp_path / f"{service}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("clocks")
+def test_clocks_that_differ_are_told_and_applied_only_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+    out, err = ask(capsys, "timeline", "*.jsonl", "--trace", "t3")
+    assert [line.split()[-2] for line in out.splitlines() if "[" in line] == ["0.0", "0.9", "0.1", "0.8"], "as the clocks show it"
+    out, err = ask(capsys, "timeline", "*.jsonl", "--trace", "t3", "--skew")
+    assert "clocks: exports is 90.000 s ahead of gateway (+89.899 to +90.101 s, 20 of 20 traces); not applied: --apply-skew" in err
+    assert [line.split()[-2] for line in out.splitlines() if "[" in line] == ["0.0", "0.9", "0.1", "0.8"]
+    for action in ("timeline", "search"):
+        out, err = ask(capsys, action, "*.jsonl", "--trace", "t3", "--apply-skew", "--output", "json")
+        document = json.loads(out)
+        rows = document["events" if action == "search" else "entries"]
+        assert [row["message" if action == "search" else "text"] for row in rows] == ["0.0", "0.1", "0.8", "0.9"]
+        told = {"service": "exports", "reference": "gateway", "seconds": 90.0, "low": 89.899, "high": 90.101, "traces": 20, "agreeing": 20}
+        assert document["skew"] == [told]
+    # The window is one of the corrected clock: exports' events of it lie 90 seconds behind it in the file.
+    window = ("--since", "2026-03-10T02:01:00Z", "--window", "7s")
+    out, _ = ask(capsys, "search", "*.jsonl", *window, "--apply-skew", "--output", "json")
+    assert {row["trace_id"] for row in json.loads(out)["events"]} == {"t9"}
+
+
+@pytest.mark.usefixtures("clocks")
+def test_a_timeline_of_all_traces_notices_clocks_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    _, err = ask(capsys, "timeline", "*.jsonl")
+    assert "exports is 90.000 s ahead of gateway" in err
+
+
+def test_events_near_those_that_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "app.jsonl"
+    lines = [
+        {"ts": f"2026-03-10T02:{minute:02d}:00Z", "level": "ERROR" if minute == 30 else "INFO", "msg": str(minute)} for minute in range(60)
+    ]
+    source.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    out, _ = ask(capsys, "timeline", str(source), "--level", "ERROR", "--around", "2m", "--output", "jsonl")
+    events = [row for row in map(json.loads, out.splitlines()) if row["kind"] == "event"]
+    assert [row["text"] for row in events] == ["28", "29", "30", "31", "32"]
+
+
+def test_accounts_that_only_the_trace_names_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bridge.yaml").write_text(
+        "format: 1\nlogs:\n  app:\n    product: files\n    sources:\n      - {paths: [gateway.jsonl]}\n"
+        "      - {paths: [worker.jsonl], account_from_trace: true}\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "gateway.jsonl").write_text(
+        '{"ts":"2026-03-10T02:00:00Z","account_id":"acct_1","trace_id":"t1","msg":"in"}\n', encoding="utf-8"
+    )
+    (tmp_path / "worker.jsonl").write_text(
+        '{"ts":"2026-03-10T02:02:00Z","level":"ERROR","trace_id":"t1","msg":"work"}\n{"ts":"2026-03-10T02:02:00Z","trace_id":"t2","msg":"x"}\n',
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    for flags in (
+        ("--account", "acct_1"),
+        ("--account", "acct_1", "--since", "2026-03-10T02:01Z"),
+        ("--account", "acct_1", "--level", "ERROR"),
+    ):
+        out, _ = ask(capsys, "search", *flags, "--output", "jsonl")
+        assert [json.loads(line)["message"] for line in out.splitlines()][-1] == "work"
+    out, _ = ask(capsys, "count", "--account", "acct_1", "--per", "trace_id", "--output", "json")
+    assert json.loads(out)["groups"] == [{"trace_id": "t1", "events": 2}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 from bridge.logs.timeline import Entry, lines, merge, picture
 
@@ -44,3 +45,25 @@ def test_many_events_draw_a_bounded_picture_that_tells_the_whole_number() -> Non
     drawn = picture([event(number / 10) for number in range(20_000)], "Timeline")
     assert drawn.count("<circle") <= 4_100
     assert "20,000 events" in drawn
+
+
+def test_the_picture_tells_itself_in_words_and_labels_do_not_lie_on_each_other() -> None:
+    marks = [
+        Entry(at=AT + number * SECOND // 10, kind=("change", "failing", "ticket")[number % 3], text=f"mark {number}")
+        for number in range(90)
+    ]
+    drawn = picture(merge([event(0), *marks, event(200, level="ERROR")], gap=60), "Timeline")
+    root = ET.fromstring(drawn)  # noqa: S314 - our own picture
+    assert root.get("role") == "img"
+    names = (root.get("aria-labelledby") or "").split()
+    words = {one.get("id"): one.text or "" for one in root.iter() if one.get("id")}
+    assert [bool(words[name]) for name in names] == [True, True]
+    assert "exports: 2 events, 1 of them errors" in words["words"]
+    assert "2026-03-10 02:00:00 UTC change: mark 0" in words["words"]
+    assert "no event for 0:03:20" in words["words"]
+    labels = [(float(one.get("y", 0)), float(one.get("x", 0)), one.text or "") for one in root.iter() if one.tag.endswith("text")]
+    shown = sorted(label for label in labels if label[2].startswith("mark"))
+    assert len(shown) >= 8
+    for (y, x, text), (next_y, next_x, _) in pairwise(shown):
+        assert y != next_y or x + 5 * len(text) <= next_x
+    assert drawn.count("<g>") >= 90, "every mark has its line"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bridge.logs.skew import Skew
     from bridge.logs.timeline import Entry
 
+_NAMED = 5
+
 
 def run(args: argparse.Namespace) -> int:
     """Print the timeline, and draw it where --picture asks."""
@@ -158,7 +160,9 @@ def _inside(marks: list[Entry], events: list[Entry], question: Question) -> list
 
 def _title(question: Question) -> str:
     about = [f"trace {', '.join(sorted(question.traces))}"] if question.traces else []
-    about += [f"account {', '.join(sorted(question.accounts)[:5])}"] if question.accounts else []
+    accounts = sorted(question.accounts)
+    more = f" and {len(accounts) - _NAMED} more" if len(accounts) > _NAMED else ""
+    about += [f"account {', '.join(accounts[:_NAMED])}{more}"] if accounts else []
     return "Timeline" + (f": {'; '.join(about)}" if about else "")
 
 
