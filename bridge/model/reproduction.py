@@ -75,6 +75,8 @@ class Reproduction:
     """What the runs made on the target and left there: `report reports/report_1f`."""
     environment: dict[str, str] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    data: str = ""
+    """What data.sql holds, in words; empty: there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from bridge.model.exchange import Exchange, Pairs, Recording, Request, Response
 from bridge.reproduction.atoms import cookies, json_of
+from bridge.reproduction.people import Pseudonyms
 
 PASSWORD: Final = "${password}"  # noqa: S105  the name of a hole, filled from the target's identity
 STAND_IN: Final = "cred-"
@@ -26,13 +27,12 @@ _TOKENS = re.compile(
 _HEADERS = re.compile(
     r"authorization|proxy-authorization|cookie|set-cookie|.*(token|api-?key|secret|session|csrf|xsrf|signature).*", re.IGNORECASE
 )
-_MAIL = re.compile(r"[A-Za-z0-9._%+\-]{1,64}@(?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,63}")
 _LEAST = 4
 """Shorter values are replaced where they stand, not wherever the same letters occur."""
 
 
-def scrub(recording: Recording, key: bytes) -> Recording:
-    """Return the recording with every credential replaced (passwords by a hole, tokens by a keyed stand-in), and mail addresses too.
+def scrub(recording: Recording, key: bytes, people: Pseudonyms | None = None) -> Recording:
+    """Return the recording with every credential replaced (passwords by a hole, tokens by a keyed stand-in), and people too.
 
     The same token gets the same stand-in everywhere, so links are found as before; the key is never stored, so nobody can
     try tokens against a stand-in. A token is replaced wherever its text occurs, in paths and in other fields too.
@@ -46,12 +46,10 @@ def scrub(recording: Recording, key: bytes) -> Recording:
     everywhere = sorted((value for value in found if len(value) >= _LEAST), key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, everywhere))) if everywhere else None
 
-    def person(match: re.Match[str]) -> str:
-        return f"person-{hmac.new(key, match[0].lower().encode(), hashlib.sha256).hexdigest()[:12]}@example.test"
+    people = people or Pseudonyms(key=key)
 
     def clean(text: str) -> str:
-        text = pattern.sub(lambda match: found[match[0]], text) if pattern else text
-        return _MAIL.sub(person, text) if "@" in text else text
+        return people.document(pattern.sub(lambda match: found[match[0]], text) if pattern else text)
 
     return replace(recording, exchanges=tuple(_cleaned(exchange, clean) for exchange in recording.exchanges))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bridge.errors import RefusedError
+from bridge.errors import BridgeError, GateError, RefusedError
 from bridge.model.exchange import Exchange, Recording, Response
 from bridge.model.reproduction import Reproduction, ReproductionStep, Verdict
 from bridge.reproduction import exports, inside, times
@@ -23,6 +23,7 @@ from bridge.reproduction.scenario import Played, Scenario
 from bridge.reproduction.shell_file import bash
 from bridge.reproduction.statistics import wilson
 from bridge.workflow.codec import to_json, write_text
+from bridge.workflow.data_slice import Data, least, take
 from bridge.workflow.events import StepDone, StepStarted
 from bridge.workflow.replaying import Runner
 from bridge.workflow.reproduce_plan import Prepared, Wanted, prepare
@@ -154,7 +155,9 @@ def _measured(job: Job, small: Scenario, timing: Timing, control: tuple[int, int
         control_seen=control[0],
         control_runs=control[1],
     )
-    return replace(made, files=_files(job, small, timing, made, last))
+    files, more = _files(job, small, timing, made, last)
+    words, limits = _data(job, small, timing) if count else ("", ())
+    return replace(made, files=(*files, *(("data.sql",) if words else ())), data=words, limits=(*made.limits, *more, *limits))
 
 
 def _shrunk(job: Job, scenario: Scenario, timing: Timing, search: Search) -> tuple[Scenario, Timing, bool]:
@@ -294,8 +297,8 @@ def _clock_words(clocks: Clocks, *, with_clock: bool) -> str:
     return f"the clock has to show {told}; all other recorded times and gaps do not matter"
 
 
-def _files(job: Job, small: Scenario, timing: Timing, made: Reproduction, last: Played | None) -> tuple[str, ...]:
-    """Write the artefacts, all or none: the secret scan comes first."""
+def _files(job: Job, small: Scenario, timing: Timing, made: Reproduction, last: Played | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Write the artefacts, all or none: the secret scan comes first. Return their names, or why there are none."""
     settings = job.prepared.settings
     script = exports.script(
         small,
@@ -326,11 +329,48 @@ def _files(job: Job, small: Scenario, timing: Timing, made: Reproduction, last: 
         "scenario.json": to_json(stored),
     }
     secrets = tuple(value for who in settings.identities for value in (who.password, who.token) if value)
-    require_clean(texts, (*secrets, *job.prepared.known))
+    try:
+        require_clean(texts, (*secrets, *job.prepared.known))
+    except GateError as error:
+        places = ", ".join(f"{problem.where} ({problem.message})" for problem in error.problems)
+        return (), (f"no files were written: {error.message.partition(';')[0]}: {places}",)
     folder = job.context.cases.folder(job.case_id) / FOLDER
     for name, text in texts.items():
         write_text(folder / name, text)
-    return tuple(texts)
+    return tuple(texts), ()
+
+
+def _data(job: Job, small: Scenario, timing: Timing) -> tuple[str, tuple[str, ...]]:
+    """Write data.sql where the workspace says whose rows; without one the reproduction stands all the same, and it is said why."""
+    settings = job.prepared.data
+    if settings is None:
+        return "", ()
+    job.tell("reading the rows of the account")
+    said: tuple[str, ...] = ()
+    try:
+        data = take(job.context, settings, job.prepared.account, job.prepared.people)
+        sandbox = job.prepared.settings.sandbox
+        if sandbox is not None:
+            data, said = _least_rows(job, data, small, timing)
+        text = data.script(f"Rows of {job.case_id}'s account and what they need")
+        require_clean({"data.sql": text}, job.prepared.known)
+    except BridgeError as error:
+        return "", (f"no data slice: {error.message}",)
+    write_text(job.context.cases.folder(job.case_id) / FOLDER / "data.sql", text)
+    return data.words(), said
+
+
+def _least_rows(job: Job, data: Data, small: Scenario, timing: Timing) -> tuple[Data, tuple[str, ...]]:
+    """Shrink the rows in the target's sandbox database, with the same oracle."""
+    product, address = job.prepared.settings.sandbox or ("", "")
+    kept = [step.index for step in small.steps]
+    whole = len(data.rows.rows)
+    with job.wanted.open_rows(product, address) as load:
+        fewer, shown = least(data, load, lambda: job.runner.run(small, kept, timing.clocks, timing.waits).seen)
+    if not shown:
+        return data, ("the failure does not show on the rows of the account alone: something else in the database matters",)
+    job.context.emit(StepDone(source="reproduce", what=f"{whole} rows shrunk to {len(fewer.rows.rows)}", detail=""))
+    return fewer, ()
 
 
 def _lean(scenario: Scenario) -> Scenario:

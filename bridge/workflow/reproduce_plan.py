@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.errors import InputError, NotFoundError
 from bridge.model.exchange import Exchange, Recording
+from bridge.reporting.facts import personal_values
 from bridge.reproduction import safety
 from bridge.reproduction.atoms import json_of, route
 from bridge.reproduction.capture import scrub
@@ -18,11 +20,15 @@ from bridge.reproduction.identities import anonymous, without_stand_ins
 from bridge.reproduction.links import entity_slice, scenario_of
 from bridge.reproduction.oracle import Check, Oracle, of_error, parse_check, propose
 from bridge.reproduction.pages import absent_oracle, lost
+from bridge.reproduction.people import Pseudonyms
 from bridge.reproduction.reduce import DETECTION, MEASURE, Search, Trust
 from bridge.reproduction.scenario import Scenario
 from bridge.reproduction.sources import read as read_recording
+from bridge.text.redact.kinds import EMAIL, ORGANIZATION, PERSON
+from bridge.text.redact.known import kind_of
+from bridge.workflow.data_slice import Load
 from bridge.workflow.evidence_store import EvidenceStore
-from bridge.workflow.reproduction_settings import TargetSettings, read, target
+from bridge.workflow.reproduction_settings import DataSettings, TargetSettings, read, target
 
 if TYPE_CHECKING:
     from bridge.model.finding import Analysis
@@ -30,6 +36,14 @@ if TYPE_CHECKING:
 
 _ERROR = 500
 _KEY_FIELDS = ("id", "key", "uuid")
+
+
+OpenRows = Callable[[str, str], AbstractContextManager[Load]]
+
+
+def no_rows(product: str, address: str) -> AbstractContextManager[Load]:
+    """Refuse: nothing was given that writes rows."""
+    raise InputError(f"rows can't be loaded into {product} {address.partition('@')[2]}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +62,8 @@ class Wanted:
     """Number of the recorded request whose thing stands on none of the failing request's pages."""
     gaps: float | None = None
     """Recorded gaps times this, on a target without a test clock; None: none, then kept, then stretched."""
+    open_rows: OpenRows = no_rows
+    """Opens the target's sandbox database: product and address."""
     confirmed: frozenset[str] = frozenset()
     runs: int = MEASURE
 
@@ -67,6 +83,9 @@ class Prepared:
     slice_size: int
     known: tuple[str, ...]
     """Recorded identities: they must not be in any artefact."""
+    people: Pseudonyms
+    """One map for requests and rows; the report's labels carry the same digits."""
+    data: DataSettings | None = None
 
     @property
     def writes(self) -> int:
@@ -86,7 +105,8 @@ def prepare(context: Context, case_id: str, wanted: Wanted) -> Prepared:
     settings = read(context.workspace)
     if wanted.absent is not None and wanted.anchor is None:
         raise InputError("--absent needs the last page, too", hint="--absent N --anchor M: what request N made stands on no page up to M")
-    recordings = _recordings(context, settings.files(context.workspace.root), wanted)
+    people_map = _people(context, case_id)
+    recordings = _recordings(context, settings.files(context.workspace.root), wanted, people_map)
     found = _by_number(recordings[0], wanted) if wanted.anchor is not None else _from_case(context, case_id, recordings, wanted)
     recording, anchor, chosen, oracle = found
     steps = _session(recording, anchor, wanted.session)
@@ -109,10 +129,28 @@ def prepare(context: Context, case_id: str, wanted: Wanted) -> Prepared:
         source=recording.source,
         slice_size=len(search.closure(entity_slice(scenario))),
         known=people.recorded,
+        people=people_map,
+        data=settings.data,
     )
 
 
-def _recordings(context: Context, files: Sequence[Path], wanted: Wanted) -> list[Recording]:
+def _people(context: Context, case_id: str) -> Pseudonyms:
+    """Return the case's map: keyed as its report is; without a key of the workspace, with one for this run alone."""
+    privacy = context.workspace.privacy
+    policy = privacy.policy(privacy.tracker, case_id=case_id)
+    known = [(value, kind_of(value)) for value in policy.known]
+    try:
+        case = context.cases.load(case_id)
+    except NotFoundError:
+        case = None  # a failing request that was named needs no case
+    if case is not None:
+        known += [(value, EMAIL if "@" in value else PERSON) for value in personal_values(case.tickets)]
+        if "account_names" in policy.leave_out:
+            known += [(ticket.account_name, ORGANIZATION) for ticket in case.tickets if ticket.account_name]
+    return Pseudonyms(key=policy.key or os.urandom(32), known=tuple(known))
+
+
+def _recordings(context: Context, files: Sequence[Path], wanted: Wanted, people: Pseudonyms) -> list[Recording]:
     paths = [wanted.har] if wanted.har else list(files)
     if not paths:
         raise NotFoundError(
@@ -121,7 +159,7 @@ def _recordings(context: Context, files: Sequence[Path], wanted: Wanted) -> list
             hint="name one: --har FILE, or set reproduction.recordings in bridge.yaml (see docs/reproduction.md)",
         )
     key = os.urandom(32)
-    return [scrub(read_recording(_text(path), name=path.name), key) for path in paths]
+    return [scrub(read_recording(_text(path), name=path.name), key, people) for path in paths]
 
 
 def _text(path: Path) -> str:

@@ -35,8 +35,23 @@ class TargetSettings:
     """PUT {"now": ...} sets it, DELETE gives real time back."""
     reset: Hook | None = None
     """Run before each replay, so that earlier ones leave nothing that helps."""
+    sandbox: tuple[str, str] | None = None
+    """Product and address of a database of the target that may be overwritten."""
     about: str = ""
     """Path of a GET whose JSON answer describes the environment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSettings:
+    """Where the rows of a scenario are read."""
+
+    database: str
+    accounts: str = ""
+    """`accounts.id`; empty: found by its name."""
+    engine: str = ""
+    personal: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    rows: int = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +61,7 @@ class ReproductionSettings:
     recordings: tuple[str, ...]
     """Globs, relative to the workspace."""
     aliases: Mapping[str, str] = field(default_factory=dict)
+    data: DataSettings | None = None
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """Return the recordings there are."""
@@ -55,7 +71,23 @@ class ReproductionSettings:
 def read(workspace: Workspace) -> ReproductionSettings:
     """Return the settings; an absent part is an empty one."""
     values = workspace.reproduction
-    return ReproductionSettings(recordings=tuple(values.get("recordings", ())), aliases=dict(values.get("aliases", {})))
+    data = values.get("data")
+    return ReproductionSettings(
+        recordings=tuple(values.get("recordings", ())),
+        aliases=dict(values.get("aliases", {})),
+        data=_data(data) if data else None,
+    )
+
+
+def _data(values: Mapping[str, Any]) -> DataSettings:
+    return DataSettings(
+        database=values["database"],
+        accounts=values.get("accounts", ""),
+        engine=values.get("engine", ""),
+        personal=tuple(values.get("personal", ())),
+        leave_out=tuple(values.get("leave_out", ())),
+        rows=int(values.get("rows", 5_000)),
+    )
 
 
 def target(workspace: Workspace, name: str, *, hosts: tuple[str, ...], confirmed: frozenset[str]) -> TargetSettings:
@@ -88,6 +120,7 @@ def target(workspace: Workspace, name: str, *, hosts: tuple[str, ...], confirmed
         clock=_hook(values.get("clock"), "PUT"),
         reset=_hook(values.get("reset"), "POST"),
         about=str(values.get("about", "")),
+        sandbox=_sandbox(workspace, name, values.get("sandbox")),
     )
 
 
@@ -99,6 +132,15 @@ def _identity(workspace: Workspace, name: str, values: Mapping[str, Any]) -> Ide
         )
 
     return Identity(user=str(values.get("user", "")), password=secret("password"), token=secret("token"))
+
+
+def _sandbox(workspace: Workspace, name: str, values: Mapping[str, str] | None) -> tuple[str, str] | None:
+    """Return product and address; a file is relative to the workspace, an address is a reference."""
+    for product, given in (values or {}).items():
+        if product == "sqlite":
+            return product, str((workspace.root / given).resolve())
+        return product, secrets.resolve(given, root=workspace.root, label=f"reproduction.targets.{name}.sandbox.{product}")
+    return None
 
 
 def _hook(path: Any, method: str) -> Hook | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
         checks=tuple(args.check),
         absent=args.absent,
         gaps=gaps(args.gaps),
+        open_rows=open_rows,
         confirmed=frozenset(args.confirm),
         runs=args.runs,
     )
@@ -59,6 +62,13 @@ def gaps(text: str) -> float | None:
     if not 0 <= factor <= _MOST_STRETCHED:
         raise InputError(f"--gaps takes auto or a factor from 0 to {_MOST_STRETCHED}, not '{text}'", hint="--gaps 1 keeps them")
     return factor
+
+
+def open_rows(product: str, address: str) -> AbstractContextManager[Callable[[Sequence[str], Sequence[str]], None]]:
+    """Open the target's sandbox database."""
+    from bridge.adapters.http import rows
+
+    return rows.open_rows(product, address)
 
 
 def open_target(settings: TargetSettings, refused: tuple[str, ...]) -> HttpTarget:
@@ -135,6 +145,8 @@ def _show(made: Reproduction, folder: Path) -> None:
         output.say(f"  ! {output.safe(text)}")
     for text in made.other_failures:
         output.say(f"  other failure on the way, not this one: {output.safe(text)}")
+    if made.data:
+        output.say(f"  data.sql: {output.safe(made.data)}")
     if made.created:
         output.say(f"  left on the target: {len(made.created)}, the newest {output.safe(made.created[-1])} (--clean-up deletes them)")
     if made.files:
