@@ -49,7 +49,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Effect = Literal["read", "repeatable", "once"]
 Kind = Literal["unsent", "lost", "busy", "down", "page", "garbled", "access", "missing", "conflict", "refused", "redirected", "setup"]
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
+"""Longer than the minute that a limit by the minute may ask for."""
 UNSENT_SECONDS = 5.0
 """How long a server is tried again that refuses the connection or whose name is unknown."""
 _FIRST_WAIT = 0.5

@@ -9,7 +9,7 @@ from bridge.errors import PartlyDoneError, Problem
 from bridge.filing.figures import refresh_figures
 from bridge.filing.issue import Choice, ensure_issue
 from bridge.filing.ledger import Filing
-from bridge.filing.link import attach_files, link_tickets, tell_tickets, ticket_is_told
+from bridge.filing.link import attach_files, link_and_tell, ticket_is_told
 from bridge.filing.run import FilingEvent, Run, Undone
 
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ def file_case(
         )
         issue, created = ensure_issue(run, plan, choice)
         attach_files(run, plan, issue)
-        link_tickets(run, plan, issue)
-        tell_tickets(run, plan, issue)
+        link_and_tell(run, plan, issue)
         refresh_figures(run, plan, issue)
         known = ledger.issue(plan.fingerprint)
         return FilingResult(

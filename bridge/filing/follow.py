@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bridge.errors import BridgeError, RetryLaterError
 from bridge.filing import memory
 from bridge.filing.duplicates import close_duplicates, settle_on_the_oldest
-from bridge.filing.link import link_tickets, own_note, say_once, tell_tickets
+from bridge.filing.link import link_and_tell, own_note, say_once
 from bridge.filing.plan import digest
 from bridge.filing.run import Undone
 from bridge.filing.words import Occasion, language, note, occasion
@@ -76,8 +76,7 @@ def follow(run: Run, *, settings: FilingSettings, plans: Sequence[FilingPlan], a
     state, said = _judged(run, issue, before, settings, notices)
     for plan in plans:
         # The ledger alone says whether anything is missing: after a move, a duplicate, or a filing that broke off.
-        link_tickets(run, plan, state.ref)
-        tell_tickets(run, plan, state.ref)
+        link_and_tell(run, plan, state.ref)
     closed = [key for key in close_duplicates(run) if not any(key in notice for notice in notices)]
     notices += [
         f"{key} is a second filing of this: its tickets are on {state.ref.key}, and it was closed as its duplicate" for key in closed

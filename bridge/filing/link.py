@@ -15,6 +15,7 @@ is shown as unknown.
 from __future__ import annotations
 
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from bridge.filing.run import BEGUN, PENDING, FilingEvent, Undone
 from bridge.ports import unwatched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from bridge.filing.plan import FilingPlan, TicketPlan
@@ -96,7 +97,13 @@ def _attach(run: Run, issue: IssueRef, item: Attachment, present: set[str]) -> N
         run.writes += 1
 
 
-def link_tickets(run: Run, plan: FilingPlan, issue: IssueRef) -> None:
+def link_and_tell(run: Run, plan: FilingPlan, issue: IssueRef) -> None:
+    """Link each ticket and write on it, ticket by ticket: both sides limit writes, and the slower one sets the pace."""
+    for _ in zip_longest(_links(run, plan, issue), _tells(run, plan, issue)):
+        pass
+
+
+def _links(run: Run, plan: FilingPlan, issue: IssueRef) -> Iterator[None]:
     """Give the issue a remote link for each ticket; an upsert by global id, so a lost answer is simply repeated."""
     wanted = [ticket for ticket in plan.tickets if not run.is_done("remote-link", ticket.link.global_id, link_digest(ticket.link, issue))]
     if not wanted:
@@ -112,6 +119,7 @@ def link_tickets(run: Run, plan: FilingPlan, issue: IssueRef) -> None:
         run.emit(FilingEvent(step="remote-link", target=ticket.ticket_id, state="started", number=number, of=len(wanted)))
         if present.get(link.global_id) == link:
             run.adopt("remote-link", link.global_id, target=issue.key, digest=link_digest(link, issue), answer="already there")
+            yield
             continue
         try:
             _put_link(run, issue, link)
@@ -123,6 +131,7 @@ def link_tickets(run: Run, plan: FilingPlan, issue: IssueRef) -> None:
                 return
         else:
             outages = 0
+        yield
 
 
 def _put_link(run: Run, issue: IssueRef, link: RemoteLink) -> None:
@@ -136,7 +145,7 @@ def _put_link(run: Run, issue: IssueRef, link: RemoteLink) -> None:
     )
 
 
-def tell_tickets(run: Run, plan: FilingPlan, issue: IssueRef) -> None:
+def _tells(run: Run, plan: FilingPlan, issue: IssueRef) -> Iterator[None]:
     """Write note, key and link on each ticket."""
     wanted = [ticket for ticket in plan.tickets if not ticket_is_told(run, ticket, issue)]
     outages = 0
@@ -156,6 +165,7 @@ def tell_tickets(run: Run, plan: FilingPlan, issue: IssueRef) -> None:
         else:
             outages = 0
             run.emit(FilingEvent(step="ticket", target=ticket.ticket_id, state="done", number=number, of=len(wanted)))
+        yield
 
 
 def ticket_is_told(run: Run, ticket: TicketPlan, issue: IssueRef) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bridge.errors import BridgeError
 from bridge.filing.duplicates import close_duplicates, settle_on_the_oldest
 from bridge.filing.ledger import Ledger
-from bridge.filing.link import attach_files, link_tickets, tell_tickets
+from bridge.filing.link import attach_files, link_and_tell
 from bridge.filing.run import PENDING
 from bridge.workflow.events import StepStarted
 from bridge.workflow.follow import filing_settings, plans_of, run_of, wanted
@@ -155,6 +155,5 @@ def mend(run: Run, plans: Sequence[FilingPlan], differences: Sequence[Difference
     issue = settle_on_the_oldest(run, state.ref)
     for plan in plans:
         attach_files(run, plan, issue)
-        link_tickets(run, plan, issue)
-        tell_tickets(run, plan, issue)
+        link_and_tell(run, plan, issue)
     close_duplicates(run)

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import requests
 
 from bridge.adapters.option_keys import OptionReader
-from bridge.adapters.retry import AnswerError, Caller, Effect, server_time
+from bridge.adapters.retry import PATIENCE_SECONDS, AnswerError, Caller, Effect, server_time
 from bridge.adapters.tickets import zendesk_values as values
 from bridge.adapters.transport import CONNECT_SECONDS, bound, checked_url
 from bridge.errors import AccessError, BridgeError, ChangedMeanwhileError, NotFoundError, RefusedError
@@ -81,7 +81,7 @@ def open_source(options: AdapterOptions) -> Zendesk:
         jira_links=reader.choice("jira_links", ("auto", "always", "never")),
         timeout=reader.number("timeout", default=30, least=1, most=600),
     )
-    patience = reader.number("patience", default=60, least=0, most=3600)
+    patience = reader.number("patience", default=PATIENCE_SECONDS, least=0, most=3600)
     reader.finish()
     token = options.secret("token")
     session = requests.Session()

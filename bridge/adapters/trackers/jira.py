@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bridge.adapters.option_keys import OptionReader
-from bridge.adapters.retry import Caller
+from bridge.adapters.retry import PATIENCE_SECONDS, Caller
 from bridge.adapters.trackers import jira_life as life
 from bridge.adapters.trackers import jira_preflight as checks
 from bridge.adapters.trackers.jira_client import NO_LINK, JiraClient, JiraSettings
@@ -63,7 +63,7 @@ def open_tracker(options: AdapterOptions) -> Jira:
         api=_api(reader, options.values.get("api", 2)),
         duplicate_link=reader.text("duplicate_link", default=""),
     )
-    patience = reader.number("patience", default=60, least=0, most=3600)
+    patience = reader.number("patience", default=PATIENCE_SECONDS, least=0, most=3600)
     reader.finish()
     hint = f"check user and token ({options.where}): Cloud wants the account's address and an API token, Data Center a personal access token alone"
     caller = Caller("Jira", site=urlsplit(settings.url).netloc, access_hint=hint, patience=patience)
