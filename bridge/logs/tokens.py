@@ -28,7 +28,7 @@ TYPED: Final = (
     (r"\b[A-Za-z]:\\[^\s\"',;)\]}]*", WILDCARD),
     (r"(?:\b[A-Za-z0-9-]+\.)+[A-Za-z]{2,}:<\*>([\s,;)\]}]|$)", WILDCARD + r"\1"),  # a host and its port
     (r"::ffff:<\*>|<\*>(?::<\*>)+", WILDCARD),
-    (r"<\*> ?[KMGTP]i?B\b", WILDCARD),
+    (r"<\*> ?(?:[KMGTP]i?)?B\b", WILDCARD),
     (r"<<\*> ?(?:sec|secs|ms|us|ns|s|min)\b", WILDCARD),
     (r"=[\w.]*[(\[{]<\*>[)\]}]([\s,;)\]}\"]|$)", "=" + WILDCARD + r"\1"),  # an object behind a key: ws=WorkSource{<*>}
 )
