@@ -1,4 +1,7 @@
-"""Recordings from files: HAR, request logs with bodies (JSON lines), access logs. Text in, a `Recording` out."""
+"""Recordings from files: HAR, request and gateway logs with bodies (JSON lines), access logs. Text in, a `Recording` out.
+
+Traces are in `bridge.reproduction.traces`.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from bridge.errors import InputError, Problem
 from bridge.model.exchange import Exchange, Pairs, Recording, Request, Response
+from bridge.reproduction import traces
 
 NO_BODIES: Final = (
     "An access log has no bodies: which answer gave an id that a later request uses can't be known for random ids, "
@@ -28,11 +33,18 @@ _COMBINED: Final = re.compile(
 )
 _FIELD = re.compile(r"\b(account|account_id|user|user_id|trace|trace_id)=(\S+)")
 _PROBLEMS_SHOWN = 20
+_YEAR_2001: Final = 1e9
+"""Seconds; a number above it in a unit is a time in that unit."""
 
 
 def read(text: str, *, name: str) -> Recording:
     """Read a recording; the format is seen from the text. InputError lists what is wrong with it, with file and line."""
     start = text.lstrip("\ufeff \t\r\n")
+    spans = traces.read(start)
+    if spans is not None:
+        recording = _collected(enumerate(spans, start=1), _of_entry, name=name, unit="span")
+        bodies = any(exchange.response.body for exchange in recording.exchanges)
+        return recording if bodies else replace(recording, notes=(*recording.notes, traces.NO_BODIES))
     if start.startswith("{") and '"entries"' in start[:20_000] and '"log"' in start[:200]:
         return har(start, name=name)
     if start.startswith("{"):
@@ -53,7 +65,7 @@ def har(text: str, *, name: str) -> Recording:
 
 def request_log(text: str, *, name: str) -> Recording:
     """Read JSON lines: at, method, url (or path and query), request_headers, request_body, status, response_headers, response_body;
-    optional account, user, trace. Bodies may be text or JSON.
+    optional account, user, trace. Gateways that keep `request` and `response` apart are read, too. Bodies may be text or JSON.
     """  # noqa: D205 - the keys are one list
     lines = ((number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip())
     return _collected(lines, _of_line, name=name, unit="line")
@@ -132,29 +144,53 @@ def _of_har(entry: Mapping[str, Any]) -> _Read | None:
 
 
 def _of_line(line: str) -> _Read | None:
-    entry = json.loads(line)
-    parts = urlsplit(str(entry.get("url") or entry["path"]))
-    query = parts.query or str(entry.get("query") or "")
-    asked = entry.get("request_headers") or {}
+    return _of_entry(json.loads(line))
+
+
+def _of_entry(entry: Mapping[str, Any]) -> _Read | None:
+    """Read a flat entry, or one of a gateway that keeps request and response apart."""
+    asked, given = _nested(entry, "request"), _nested(entry, "response")
+    url = _first(entry, asked, "url", "uri", "path", "request_uri", "target")
+    parts = urlsplit(str(url))
+    query: Any = parts.query or _maybe(entry, asked, "query", "querystring", "query_string") or ""
+    pairs = tuple(_pairs(query)) if isinstance(query, Mapping) else tuple(parse_qsl(str(query).lstrip("?"), keep_blank_values=True))
+    headers = tuple(_pairs(_maybe(entry, {}, "request_headers") or asked.get("headers") or {}))
     request = Request(
-        method=str(entry["method"]).upper(),
+        method=str(_first(entry, asked, "method", "request_method", "http_method")).upper(),
         path=parts.path or "/",
-        query=tuple(parse_qsl(query.lstrip("?"), keep_blank_values=True)),
-        headers=_kept(_pairs(asked)),
-        body=_body(entry.get("request_body")),
+        query=pairs,
+        headers=_kept(headers),
+        body=_body(_maybe(entry, {}, "request_body") if "request_body" in entry else asked.get("body")),
     )
     response = Response(
-        status=int(entry["status"]), headers=_kept(_pairs(entry.get("response_headers") or {})), body=_body(entry.get("response_body"))
+        status=int(_first(entry, given, "status", "status_code", "statusCode")),
+        headers=_kept(_pairs(_maybe(entry, {}, "response_headers", "resp_headers") or given.get("headers") or {})),
+        body=_body(_maybe(entry, {}, "response_body", "resp_body") if {"response_body", "resp_body"} & set(entry) else given.get("body")),
     )
-    host = parts.hostname or next((value for key, value in _pairs(asked) if key.lower() == "host"), "") or str(entry.get("host") or "")
+    host = parts.hostname or next((value for key, value in headers if key.lower() == "host"), "") or str(entry.get("host") or "")
     who = {
-        "account": str(entry.get("account") or entry.get("account_id") or ""),
-        "user": str(entry.get("user") or ""),
-        "trace": str(entry.get("trace") or entry.get("trace_id") or ""),
+        "account": str(_maybe(entry, {}, "account", "account_id", "tenant") or ""),
+        "user": str(_maybe(entry, {}, "user", "user_id") or ""),
+        "trace": str(_maybe(entry, {}, "trace", "trace_id") or ""),
     }
-    return Exchange(index=0, request=request, response=response, at=_moment(entry.get("at") or entry.get("time")), **who), host.split(":")[
-        0
-    ]
+    at = _moment(_maybe(entry, {}, "at", "time", "timestamp", "started_at", "time_iso8601", "ts"))
+    return Exchange(index=0, request=request, response=response, at=at, **who), host.split(":")[0]
+
+
+def _nested(entry: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = entry.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _maybe(entry: Mapping[str, Any], inner: Mapping[str, Any], *names: str) -> Any:
+    return next((place[name] for place in (entry, inner) for name in names if place.get(name) not in (None, "")), None)
+
+
+def _first(entry: Mapping[str, Any], inner: Mapping[str, Any], *names: str) -> Any:
+    found = _maybe(entry, inner, *names)
+    if found is None:
+        raise KeyError(names[0])
+    return found
 
 
 def _of_access(line: str) -> _Read | None:
@@ -208,8 +244,15 @@ def _decoded(text: str, encoding: str) -> str:
 
 
 def _moment(value: Any) -> datetime | None:
+    """Read a time with a zone, or a number of seconds, milliseconds, microseconds or nanoseconds since 1970 (told by its size)."""
     if not value:
         return None
+    if isinstance(value, int | float) or str(value).isdigit():
+        number = float(value)
+        for scale in (1e9, 1e6, 1e3, 1.0):
+            if number / scale > _YEAR_2001:
+                return datetime.fromtimestamp(number / scale, tz=UTC)
+        raise ValueError(f"{value} is no time")
     at = datetime.fromisoformat(str(value))
     if at.tzinfo is None:
         raise ValueError(f"the time {value} has no zone")

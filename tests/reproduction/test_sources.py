@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from bridge.reproduction.capture import PASSWORD, scrub
 from bridge.reproduction.identities import Identity, anonymous, filled
 from bridge.reproduction.links import find_links
 from bridge.reproduction.sources import NO_BODIES, read
+from bridge.reproduction.traces import NO_BODIES as TRACE_NO_BODIES
+from tests.reproduction.kit import bridge, workspace
 
 ENTRY = {
     "startedDateTime": "2026-03-11T03:13:32+01:00",
@@ -123,3 +126,54 @@ def test_people_become_holes_that_the_target_s_identity_fills() -> None:
     sent = filled(people.steps[0].request, [Identity(user="qa@example.test", password='wo"rd')])
     assert json.loads(sent.body) == {"email": "qa@example.test", "password": 'wo"rd'}
     assert "wo" not in repr(Identity(user="qa", password="wo"))
+
+
+CASES = Path(__file__).parents[1] / "cases" / "reproduction" / "sources"
+FULL = ("requests.jsonl", "gateway.jsonl", "session.har", "trace.otlp.json", "trace.jaeger.json")
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_the_same_session_from_every_source(name: str) -> None:
+    recording = read((CASES / name).read_text(), name=name)
+    assert [(e.request.method, e.request.path, e.response.status) for e in recording.exchanges] == [
+        ("POST", "/carts", 201),
+        ("GET", "/carts/c-00000017", 200),
+        ("POST", "/carts/c-00000017/checkout", 500),
+    ]
+    assert recording.hosts == ("shop.example.com",)
+    assert {(e.account, e.trace) for e in recording.exchanges} == {("acc-1", "t1")}
+    assert [e.at.isoformat() if e.at else "" for e in recording.exchanges] == [f"2026-03-11T02:13:3{n}+00:00" for n in range(3)]
+    assert recording.notes == ()
+    assert next(json.loads(e.response.body) for e in recording.exchanges) == {"id": "c-00000017"}
+    assert [(link.producer, link.consumer, link.target.key) for link in find_links(recording.exchanges)] == [(0, 1, "1"), (0, 2, "1")]
+
+
+@pytest.mark.parametrize(("name", "note"), [("access.log", NO_BODIES), ("trace-without-bodies.otlp.json", TRACE_NO_BODIES)])
+def test_what_has_no_bodies_says_what_can_t_be_known(name: str, note: str) -> None:
+    recording = read((CASES / name).read_text(), name=name)
+    assert [e.request.path for e in recording.exchanges] == ["/carts", "/carts/c-00000017", "/carts/c-00000017/checkout"]
+    assert recording.notes == (note,)
+    assert find_links(recording.exchanges) == ()
+
+
+@pytest.mark.parametrize(("session", "kept"), [("account", [1, 2, 4]), ("user", [2, 4]), ("trace", [4])])
+def test_whose_requests_before_the_failure_are_taken(
+    session: str, kept: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    who = [("acc-1", "kim", "t1"), ("acc-1", "ada", "t2"), ("acc-2", "bo", "t3"), ("acc-1", "ada", "t4"), ("acc-1", "ada", "t4")]
+    steps = [
+        Exchange(
+            index=n,
+            request=Request(method="GET", path=f"/p/x{n}"),
+            response=Response(status=500 if n == 3 else 200),
+            account=a,
+            user=u,
+            trace=t,
+        )
+        for n, (a, u, t) in enumerate(who)
+    ]
+    folder = workspace(tmp_path / "w", steps, "http://127.0.0.1:9")
+    code, dry = bridge(capsys, folder, "reproduce", "BR-0001", "--target", "staging", "--anchor", "4", "--session", session)
+    assert code == 0
+    assert dry["would_send"]["requests_a_replay"] == len(kept)
+    assert dry["chosen"] == "named by the caller"
