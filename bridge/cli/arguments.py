@@ -235,6 +235,7 @@ def _redact(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--regions", metavar="DE,GB", help="numbering plans for telephones without a country code (default: 41 of them)")
     command.add_argument("--keep", action="append", default=[], metavar="TYPE", help="leave this type alone; may be repeated")
+    command.add_argument("--names", metavar="MODEL", help="also guess names with this spaCy model (extra `names`; slow, and often wrong)")
 
 
 def _similar(command: argparse.ArgumentParser) -> None:

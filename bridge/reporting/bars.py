@@ -48,8 +48,10 @@ def tiers(groups: Sequence[Tier], currency: str, *, title: str = "Affected accou
                 )
             x += size
         money = f", {formats.money(group.revenue, currency)}" if currency else ""
-        parts.append(label(x + 8, y + 16, f"{formats.number(group.accounts)}{money}", "c-dim", "start"))
-        words.append(f"{group.value}: {formats.number(group.accounts)} accounts, {formats.number(silent)} of them silent{money}")
+        parts.append(label(x + 8, y + 16, f"{formats.number(group.accounts)} {_accounts(group.accounts)}{money}", "c-dim", "start"))
+        words.append(
+            f"{group.value}: {formats.number(group.accounts)} {_accounts(group.accounts)}, {formats.number(silent)} of them silent{money}"
+        )
     height = _TOP + len(shown) * (_ROW - 12) + 30
     parts.append(f'<rect class="c-told" x="{_LABEL}" y="{height - 22}" width="12" height="12"/>')
     parts.append(label(_LABEL + 18, height - 11, "wrote a ticket", "c-dim", "start"))
@@ -90,6 +92,10 @@ def contrast(found: Sequence[Contrast], names: Sequence[str]) -> Chart | None:
         body="\n".join(parts),
         height=height,
     )
+
+
+def _accounts(count: int) -> str:
+    return "account" if count == 1 else "accounts"
 
 
 def _short(text: str) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bridge.reporting import adf, attachments, charts, html, markdown, parse, sandbox, views, wiki
+from bridge.model.finding import Cohort, Impact
+from bridge.model.impact import NOT_KNOWN
+from bridge.reporting import adf, attachments, bars, charts, html, markdown, parse, pixels, sandbox, views, wiki
 from bridge.reporting import facts as fact
 from bridge.reporting.charts import Chart
 from bridge.reporting.facts import ReportFacts
@@ -35,7 +38,7 @@ class Report:
     pictures: Mapping[str, bytes]
     """SVG files by name, for report/pictures/."""
     attachments: Mapping[str, bytes]
-    """Files for the tracker by name: affected.csv, method.json, report.html and the pictures."""
+    """Files for the tracker by name: affected.csv, method.json, report.html and the pictures as PNG: trackers show no SVG."""
     source: str
     """The Markdown as the template wrote it, for the gates."""
     quoted: tuple[str, ...]
@@ -74,7 +77,7 @@ def build(facts: ReportFacts, path: Path) -> Report:
         adf=json.dumps(adf.fit(document)[0], indent=1) + "\n",
         html=page,
         pictures=files,
-        attachments=_attachments(facts, page) | files,
+        attachments=_attachments(facts, page) | {pixels.name(chart): pixels.png(chart) for chart in pictures.values()},
         source=source,
         quoted=fact.quoted(facts),
         personal=fact.personal_values(facts.case.tickets),
@@ -84,14 +87,23 @@ def build(facts: ReportFacts, path: Path) -> Report:
 
 
 def _charts(facts: ReportFacts) -> list[Chart]:
-    analysis = facts.analysis
+    analysis = fact.masked_analysis(facts)
     subject = facts.investigation.subject or facts.investigation.id
     found: list[Chart | None] = []
     if analysis.impact is not None:
         named = analysis.onset.change if analysis.onset else None
         found.append(charts.timeline(analysis.impact.days, facts.changes, subject, named))
     found.append(charts.heat_map(facts.failures, facts.case.window, subject))
+    found.append(bars.contrast(analysis.contrasts, [views.conditions_words(item) for item in analysis.contrasts]))
+    if analysis.cohort is not None and analysis.impact is not None:
+        currency = "" if "revenue" in facts.policy.leave_out else facts.currency
+        found.append(bars.tiers(_tiers(analysis.cohort, analysis.impact), currency))
     return [chart for chart in found if chart is not None]
+
+
+def _tiers(cohort: Cohort, impact: Impact) -> list[bars.Tier]:
+    silent = Counter(account.plan or NOT_KNOWN for account in cohort.affected if account.silent)
+    return [bars.Tier(value=g.value, accounts=g.affected, silent=silent[g.value], revenue=g.arr) for g in impact.plans]
 
 
 def _attachments(facts: ReportFacts, page: str) -> dict[str, bytes]:

@@ -15,18 +15,21 @@ from bridge.reporting import formats
 from bridge.text.terminal import visible
 
 WIDTH = 760
-STYLE = """
+LIGHT = """
 .c-text{fill:#1f2933;font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
 .c-dim{fill:#52606d}.c-bar{fill:#b42318}.c-grid{stroke:#cbd2d9;stroke-width:1}.c-mark{stroke:#1d4ed8;stroke-width:1.5;stroke-dasharray:4 3}
 .c-label{fill:#1d4ed8;font-weight:600}.c-0{fill:#eef1f4}.c-1{fill:#fbd5cf}.c-2{fill:#f3a398}.c-3{fill:#c4321f}.c-4{fill:#8a1c10}
 .c-n{font-size:11px}.c-over{paint-order:stroke;stroke:#fff;stroke-width:4px}.c-n1,.c-n2{fill:#3b0d07}.c-n3,.c-n4{fill:#fff}.c-band{fill:none;stroke:#1d4ed8;stroke-width:1.5}
 .c-told{fill:#b42318}.c-silent{fill:#fbd5cf;stroke:#b42318}.c-other{fill:#52606d}
+""".strip()
+_OTHERWISE = """
 @media (prefers-color-scheme:dark){.c-text{fill:#e4e7eb}.c-over{stroke:#12181f}.c-dim{fill:#a9b4c0}.c-bar{fill:#ff8a75}.c-grid{stroke:#3e4c59}.c-mark{stroke:#8ab4ff}
 .c-label{fill:#8ab4ff}.c-0{fill:#222b34}.c-1{fill:#56231b}.c-2{fill:#7d2c20}.c-3{fill:#e0604c}.c-4{fill:#ff9c8a}.c-n1,.c-n2{fill:#fff}.c-n3,.c-n4{fill:#1b0502}.c-band{stroke:#8ab4ff}
 .c-told{fill:#ff8a75}.c-silent{fill:#56231b;stroke:#ff8a75}.c-other{fill:#a9b4c0}}
 @media print{.c-text{fill:#1f2933}.c-over{stroke:#fff}.c-dim{fill:#52606d}.c-bar{fill:#b42318}.c-grid{stroke:#cbd2d9}.c-mark{stroke:#1d4ed8}.c-label{fill:#1d4ed8}
 .c-0{fill:#eef1f4}.c-1{fill:#fbd5cf}.c-2{fill:#f3a398}.c-3{fill:#c4321f}.c-4{fill:#8a1c10}.c-n1,.c-n2{fill:#3b0d07}.c-n3,.c-n4{fill:#fff}.c-band{stroke:#1d4ed8}.c-told{fill:#b42318}.c-silent{fill:#fbd5cf;stroke:#b42318}.c-other{fill:#52606d}}
 """.strip()
+STYLE = f"{LIGHT}\n{_OTHERWISE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

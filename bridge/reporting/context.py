@@ -152,6 +152,8 @@ def values(facts: ReportFacts) -> dict[str, Any]:
         "concentrations": analysis.concentrations,
         "contrasts": analysis.contrasts,
         "novelties": analysis.novelties,
+        "sequences": analysis.sequences,
+        "triage": analysis.triage,
         "excerpts": analysis.excerpts,
         "severity": analysis.severity,
         "workaround": analysis.workaround,

@@ -286,6 +286,7 @@ def quoted(facts: ReportFacts) -> tuple[str, ...]:
     analysis = masked_analysis(facts)
     texts = {view.subject for view in ticket_views(facts)} | {view.account for view in ticket_views(facts)}
     texts |= {item.template for item in analysis.novelties} | {item.subject for item in analysis.related}
+    texts |= {text for item in analysis.sequences for text in (item.missing, item.follows, item.instead or "")}
     texts |= {text for item in masked_alike(facts) or () for text in (item.title, item.why)}
     if analysis.cohort:
         texts |= {account.name for account in analysis.cohort.affected} | {left.name for left in analysis.cohort.left_out}

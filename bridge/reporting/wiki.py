@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from bridge.reporting.charts import WIDTH
 from bridge.reporting.nodes import (
     Block,
     Break,
@@ -37,6 +38,9 @@ from bridge.reporting.nodes import (
 LIMIT = 32_767
 """Characters of a Jira description, counted in UTF-16 units as Java does."""
 CUT_NOTE = "The rest does not fit here: the whole report is attached as report.html."
+
+_PICTURE = re.compile(r"[a-z0-9_-]+\.png")
+"""The names that bridge gives its pictures; only these are live."""
 
 _ALWAYS = frozenset("{}[]|!^~#")
 _BETWEEN_WORDS = frozenset("*_+-?")
@@ -96,6 +100,8 @@ def _block(block: Block, prefix: str = "") -> str:  # noqa: PLR0911  # one retur
     match block:
         case Heading(level=level, children=children):
             return f"h{level}. {_line(children)}"
+        case Paragraph(children=(Image(source=source) as image,)) if _PICTURE.fullmatch(_file(source)):
+            return f"!{_file(source)}|width={WIDTH}!\n{_line((image,))}"
         case Paragraph(children=children):
             return _line(children)
         case Bullets():
@@ -178,9 +184,14 @@ def _inline(child: Inline, *, table: bool, start: bool, glued: bool) -> str:  # 
             return escape(picture_words(source, alt, caption), line_start=start)
 
 
+def _file(source: str) -> str:
+    """Return the name of a picture's attachment: the tracker gets it as PNG."""
+    return source.rsplit("/", 1)[-1].removesuffix(".svg") + ".png"
+
+
 def picture_words(source: str, alt: str, caption: str) -> str:
     """Return what stands for a picture where it can't be shown: its attachment's name and the same numbers in words."""
-    name = source.rsplit("/", 1)[-1]
+    name = _file(source)
     return f"Picture {name} (attached): {caption}. {alt}" if caption else f"Picture {name} (attached): {alt}"
 
 

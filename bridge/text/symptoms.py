@@ -8,6 +8,7 @@ It finds candidates with their reason; a person, or an exact signal, decides.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from bridge.text.normalise import spellings, words
@@ -25,26 +26,32 @@ _BETWEEN = frozenset(
     ["longer", "more", "any", "be", "been", "being", "even", "ever", "mehr", "laenger", "langer", "noch", "so", "the", "a", "an"]
 )
 """Words that may stand between a denial and what it denies."""
+_CLAUSE = re.compile(r"[.,;:!?()\n\r]+")
 _PREFIX = 4
 """Shorter words must match whole: `no` is not the beginning of `notes`."""
 
 
 def matching_phrases(text: str, phrases: Iterable[str], *, gap: int = GAP) -> tuple[str, ...]:
     """Return the phrases that occur in the text, as they were given and in their order, each once."""
-    tokens = [spellings(word) for word in words(text)]
+    tokens: list[tuple[str, ...]] = []
+    clauses: list[int] = []
+    for number, clause in enumerate(_CLAUSE.split(text)):
+        found_here = [spellings(word) for word in words(clause)]
+        tokens += found_here
+        clauses += [number] * len(found_here)
     found: dict[str, None] = {}
     for phrase in phrases:
-        if phrase not in found and _occurs([spellings(word) for word in words(phrase)], tokens, gap):
+        if phrase not in found and _occurs([spellings(word) for word in words(phrase)], tokens, clauses, gap):
             found[phrase] = None
     return tuple(found)
 
 
-def _occurs(phrase: Sequence[tuple[str, ...]], tokens: Sequence[tuple[str, ...]], gap: int) -> bool:
+def _occurs(phrase: Sequence[tuple[str, ...]], tokens: Sequence[tuple[str, ...]], clauses: Sequence[int], gap: int) -> bool:
     """Tell whether every word of the phrase finds its own token within len(phrase) + gap neighbouring tokens."""
     if not phrase or len(phrase) > len(tokens):
         return False
     own = {way for word in phrase for way in word}
-    places = [[at for at, token in enumerate(tokens) if _begins(word, token) and not _denied(tokens, at, own)] for word in phrase]
+    places = [[at for at, token in enumerate(tokens) if _begins(word, token) and not _denied(tokens, clauses, at, own)] for word in phrase]
     if not all(places):
         return False
     reach = len(phrase) + gap
@@ -52,12 +59,12 @@ def _occurs(phrase: Sequence[tuple[str, ...]], tokens: Sequence[tuple[str, ...]]
     return any(_assign([[at for at in some if start <= at < start + reach] for some in places], frozenset()) for start in starts)
 
 
-def _denied(tokens: Sequence[tuple[str, ...]], at: int, own: AbstractSet[str]) -> bool:
-    """Tell whether the token is denied by a word before it that is not the phrase's own."""
+def _denied(tokens: Sequence[tuple[str, ...]], clauses: Sequence[int], at: int, own: AbstractSet[str]) -> bool:
+    """Tell whether the token is denied by a word before it, in its clause, that is not the phrase's own."""
     before = at - 1
     while before >= 0 and before > at - 3 and not _BETWEEN.isdisjoint(tokens[before]):
         before -= 1
-    if before < 0 or not own.isdisjoint(tokens[before]):
+    if before < 0 or clauses[before] != clauses[at] or not own.isdisjoint(tokens[before]):
         return False
     cut_off = tokens[before] == ("t",) and before > 0 and tokens[before - 1][0].endswith("n")  # isn't, doesn't
     return cut_off or not _DENIES.isdisjoint(tokens[before])

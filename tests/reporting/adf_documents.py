@@ -77,7 +77,7 @@ def block(draw: random.Random, depth: int = 0) -> Block:
     """Return a block; lists and quotes hold further ones."""
     kind = draw.random()
     if depth < _DEPTH and kind < 0.2:
-        items = tuple(tuple(block(draw, depth + 1) for _ in range(draw.randint(0, 2))) for _ in range(draw.randint(1, 3)))
+        items = tuple(tuple(block(draw, depth + 1) for _ in range(draw.randint(1, 2))) for _ in range(draw.randint(1, 3)))
         return Bullets(start=draw.choice([None, 1, 7]), items=items)
     if depth < _DEPTH and kind < 0.3:
         return Quote(children=tuple(block(draw, depth + 1) for _ in range(draw.randint(0, 2))))

@@ -46,6 +46,7 @@ def _spans(redactor: Redactor) -> int:
 def _redactor(args: argparse.Namespace) -> Redactor:
     from bridge.text.redact.kinds import LABELS
     from bridge.text.redact.known import read
+    from bridge.text.redact.names import finder
     from bridge.text.redact.phones import REGIONS
     from bridge.text.redact.redactor import redactor
 
@@ -64,7 +65,8 @@ def _redactor(args: argparse.Namespace) -> Redactor:
         except UnicodeDecodeError as error:
             raise InputError(f"{args.known} is not UTF-8", where="--known", hint=f"byte {error.start}") from error
     regions = tuple(region.strip().upper() for region in args.regions.split(",") if region.strip()) if args.regions else REGIONS
-    return redactor(values, key=_key(args.pseudonyms), regions=regions, keep=args.keep)
+    names = finder(args.names) if args.names else None
+    return redactor(values, key=_key(args.pseudonyms), regions=regions, keep=args.keep, names=names)
 
 
 def _key(reference: str | None) -> bytes:

@@ -8,8 +8,10 @@ from typing import Final
 
 from bridge.text.redact.kinds import EMAIL, Span
 
-_LOCAL: Final = re.compile(r"[\w.%+'\u2019\-]{1,64}\Z")
-_HOST: Final = re.compile(r"(?:[^\W_](?:[\w\-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,63}|xn--[a-z0-9\-]{2,59})")
+_LOCAL: Final = re.compile(r"[\w.%+'\u2019\-]{1,64}\Z|\"[^\"\n\0]{1,62}\"\Z")
+_HOST: Final = re.compile(
+    r"(?:[^\W_](?:[\w\-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,63}|xn--[a-z0-9\-]{2,59})|\[(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|IPv6:[0-9A-Fa-f:.]{2,45})\]"
+)
 _SCP: Final = frozenset({"git", "hg"})
 
 

@@ -28,6 +28,11 @@ _CARD_GROUPS: Final = frozenset(
     {(4, 4, 4), (4, 4, 4, 4), (4, 4, 4, 4, 2), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 4), (4, 5, 6), (6, 13), (4, 4, 5)}
 )
 _CARD_JOINTS: Final = frozenset({" ", "-", "\u00a0", "."})
+_KEYED: Final = re.compile(
+    r"(?i)(?<!\w)(?!\w*(?:card|pan|acc))\w*(?:id|trace|span|offset|seq|sequence|thread|row|tx|txn|hash|count|bytes|size|timestamp|ts|nonce|order)"
+    r"[\"']?[ \t]?[=:][ \t]?[\"']?\Z"
+)
+"""A field whose name says that it holds an id, a count or a time: one number in ten passes Luhn."""
 _NINE: Final = re.compile(r"(?i)\b(?:ssn|social security)(?:\W{1,3}(?:number|no|nr|card|is|was)\b){0,3}\W{0,4}\Z")
 _AROUND: Final = 44
 
@@ -115,6 +120,10 @@ def _run(text: str, groups: list[Group], regions: tuple[str, ...]) -> Iterator[S
 def _card(text: str, groups: list[Group], at: int) -> tuple[int, str]:
     """Return how many groups from `at` on are a card's number."""
     start = groups[at][0]
+    if at and text[groups[at - 1][1] : start] in {"-", "."}:
+        return 0, CARD  # the rest of a longer id
+    if _KEYED.search(text, max(0, start - _AROUND), start):
+        return 0, CARD
     if start and (
         text[start - 1].isalnum() or text[start - 1] in "_." or (text[start - 1] == "-" and text[start - 2 : start - 1] in {"_", ""})
     ):

@@ -39,6 +39,9 @@ _AMOUNT: Final = re.compile(r"\d{1,3}(?:[. ]\d{3})+(?:[.,]\d{1,2})?")
 _DATE: Final = re.compile(
     r"(?:19|20)\d\d[-./ ](?:0?[1-9]|1[0-2])[-./ ](?:0?[1-9]|[12]\d|3[01])(?!\d)|(?:0?[1-9]|[12]\d|3[01])([-./ ])(?:0?[1-9]|[12]\d|3[01])\1(?:19|20)\d\d(?!\d)"
 )
+_FIGURES: Final = re.compile(r"\d\.\d{1,2}(?!\d)|[02-9]\.\d|\d{1,3}\.\d{1,3}\.\d\b|\d{1,3}\.\d\.\d")
+"""Decimals and versions: no telephone number has a group of one digit before a point, but the 1 of North America."""
+_YEARS: Final = re.compile(r"(?:19|20)\d\d(?:[-/\u2013](?:19|20)\d\d)+")
 _OPENS: Final = frozenset(" \t\n\r\"'([{<>,;|\\*“„«\u00a0")
 _CLOSES: Final = frozenset(" \t\n\r\"')]}<>,;.!?|\\*”“»\u00a0-/")
 
@@ -69,8 +72,10 @@ def phone_end(found: Candidate, regions: tuple[str, ...]) -> int:
     end = extension.end() if extension else found.end
     if found.text[end : end + 1] and (found.text[end].isalnum() or found.text[end] in "_:@=%"):
         return 0
-    if _DATE.fullmatch(written):
+    if _DATE.fullmatch(written) or _FIGURES.match(written) or _YEARS.fullmatch(written):
         return 0
+    if found.text[end : end + 1] in {"-", "."} and found.text[end + 1 : end + 2].isdigit():
+        return 0  # the beginning of a longer id
     return end if _is_phone(found, written, end, regions, extended=extension is not None) else 0
 
 

@@ -18,6 +18,7 @@ from bridge.text.redact.addresses import addresses
 from bridge.text.redact.emails import emails
 from bridge.text.redact.kinds import LABEL, RANK, SECRET, Span
 from bridge.text.redact.known import Index
+from bridge.text.redact.names import Finder
 from bridge.text.redact.numbers import ibans, numbers
 from bridge.text.redact.phones import REGIONS
 from bridge.text.redact.pseudonyms import Labels
@@ -37,14 +38,17 @@ class Redactor:
     labels: Labels = field(default_factory=Labels)
     keep: Collection[str] = ()
     """Kinds that stay."""
+    names: Finder | None = None
+    """Guesses names that nobody gave; None: it is not done."""
 
     def spans(self, text: str) -> list[Span]:
         """Return what is found, in order, without overlaps; positions count characters."""
         found: list[Span] = []
         opaque = [(m.start(), m.end()) for m in LABEL.finditer(text)] if "[" in text else []
-        for _ in range(_ROUNDS):
+        for number in range(_ROUNDS):
             work, places = _collapsed(text, opaque)
-            new = [_moved(span, places) for span in _joined(self._search(work))]
+            guessed = list(self.names(work)) if self.names is not None and number == 0 else []
+            new = [_moved(span, places) for span in _joined([*self._search(work), *guessed])]
             if not new:
                 break
             found += new
@@ -78,10 +82,15 @@ class Redactor:
 
 
 def redactor(
-    values: Iterable[tuple[str, str]] = (), *, key: bytes = b"", regions: tuple[str, ...] = REGIONS, keep: Collection[str] = ()
+    values: Iterable[tuple[str, str]] = (),
+    *,
+    key: bytes = b"",
+    regions: tuple[str, ...] = REGIONS,
+    keep: Collection[str] = (),
+    names: Finder | None = None,
 ) -> Redactor:
-    """Return a redactor for known (value, kind) pairs; with a key labels are pseudonyms."""
-    return Redactor(known=known_values.index(values), labels=Labels(key=key), regions=regions, keep=frozenset(keep))
+    """Return a redactor for known (value, kind) pairs; with a key labels are pseudonyms, with `names` people are guessed too."""
+    return Redactor(known=known_values.index(values), labels=Labels(key=key), regions=regions, keep=frozenset(keep), names=names)
 
 
 def _collapsed(text: str, opaque: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:

@@ -45,10 +45,17 @@ _HOOK: Final = re.compile(r"hooks\.slack\.com/(?:services|workflows)/([0-9A-Za-z
 _SCHEME: Final = re.compile(r"(?i)\b(?:bearer|basic|token|splunk)[ \t]+([0-9A-Za-z._~+/\-]{16,4096}={0,2})(?![0-9A-Za-z])")
 _FIELD: Final = re.compile(
     r"(?i)(?:password|passwd|passwort|kennwort|secret|api[_\-]?key|private[_\-]?key|access[_\-]?key|secret[_\-]?key|auth[_\-]?key|"
-    r"access[_\-]?token|refresh[_\-]?token|id[_\-]?token|auth[_\-]?token|session[_\-]?id|authorization|"
+    r"account[_\-]?key|shared[_\-]?access[_\-]?(?:key|signature)|access[_\-]?token|refresh[_\-]?token|id[_\-]?token|auth[_\-]?token|session[_\-]?id|authorization|"
     r"(?<![0-9A-Za-z])(?:pass(?:phrase|code)?|pwd|token|sessid|phpsessid|jsessionid|cookie|signature|sig|otp|cvv|cvc|pin))"
     r"[\"']?[ \t]{0,3}(?:=>|:=|[=:])[ \t]{0,3}(?:[\"']((?:[^\"'\n\0\\]|\\.){1,512})[\"']|([^\s\"',;&)}\]<>\0]{1,512}))"
 )
+_FLAG: Final = re.compile(
+    r"--(?:password|passwd|pass|token|secret|api-key|access-key|secret-key|auth)[ \t]+[\"']?([^\s\"'\0\-][^\s\"'\0]{3,255})"
+    r"|\b(?:mysql\w*|mariadb\w*)\b[^\n\0]{0,80}?[ \t]-p([^\s\"'\0]{4,128})"
+    r"|\bcurl\b[^\n\0]{0,200}?[ \t](?:-u|--user)[ \t=]*[\"']?[^\s:\"'\0]{1,64}:([^\s\"'\0]{1,128})"
+)
+"""Passwords as command lines give them."""
+_CODE: Final = re.compile(r"[?&](?:code|client_secret|assertion|samlresponse|ticket)=([0-9A-Za-z._~%+/\-]{12,4096})", re.IGNORECASE)
 _NOTHING: Final = re.compile(
     r"(?i)[*x.•\-_#?]+|null|none|nil|true|false|undefined|empty|yes|no|ok|\(?(?:not )?set\)?|required|invalid|missing|expired|bearer|basic|redacted|hidden|masked|\[.*|\$\{?\w.*|%.*|<.*|\{.*|env:.*|file:.*|keyring:.*|0x[0-9a-f]+|[\w.$]+@[0-9a-f]+|\w*\{.*"
 )
@@ -83,6 +90,13 @@ def secrets(text: str) -> Iterator[Span]:
         yield from (Span(start=m.start(1), end=m.end(1), kind=SECRET) for m in _URL.finditer(text) if not _NOTHING.fullmatch(m[1]))
     if "hooks." in text:
         yield from (Span(start=m.start(1), end=m.end(1), kind=SECRET) for m in _HOOK.finditer(text))
+    if " -" in text:
+        for found in _FLAG.finditer(text):
+            group = found.lastindex or 1
+            if not _NOTHING.fullmatch(found[group]):
+                yield Span(start=found.start(group), end=found.end(group), kind=SECRET)
+    if "=" in text and ("?" in text or "&" in text):
+        yield from (Span(start=m.start(1), end=m.end(1), kind=SECRET) for m in _CODE.finditer(text) if _random(m[1]))
     small = text.lower()
     if any(map(small.__contains__, _FIELD_HINTS)):
         yield from (Span(start=m.start(1), end=m.end(1), kind=SECRET) for m in _SCHEME.finditer(text) if _random(m[1]))

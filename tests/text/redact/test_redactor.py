@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import InputError
-from bridge.text.redact import kinds
+from bridge.text.redact import kinds, names
 from bridge.text.redact.known import read
 from bridge.text.redact.records import answers
 from bridge.text.redact.redactor import Redactor, redactor
@@ -210,3 +210,23 @@ def test_time_grows_with_length_only() -> None:
         "GB00 " * 20_000,
     ):
         PLAIN.spans(text)
+
+
+def guess(*values: str) -> Redactor:
+    """A finder that a test can predict, in the place of a model."""
+    found = re.compile("|".join(values))
+    return redactor(
+        KNOWN, names=lambda text: iter([kinds.Span(start=m.start(), end=m.end(), kind=kinds.PERSON) for m in found.finditer(text)])
+    )
+
+
+def test_guessed_names_join_with_known_values_and_labels() -> None:
+    assert guess("Anna").redact("Anna Müller wrote") == "[person] wrote"
+    assert guess("Bob Example").redact("[person] and Bob Example, bob@example.test") == "[person] and [person], [e-mail]"
+    assert PLAIN.redact("Bob Example") == "Bob Example"
+
+
+def test_names_need_an_installed_model() -> None:
+    with pytest.raises(InputError) as caught:
+        names.finder("no_such_model")
+    assert "pip install" in caught.value.hint or "spacy download" in caught.value.hint
