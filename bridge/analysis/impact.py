@@ -11,6 +11,7 @@ from bridge.analysis.cohort import ZERO, Account, unknown
 from bridge.analysis.events import DAY, micros, moment
 from bridge.analysis.statistics import ALPHA, dispersion, more_than_before, poisson, wilson
 from bridge.model.finding import DayCount, Effect, GroupCount, Impact
+from bridge.model.impact import NOT_KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +26,6 @@ GROWTH = 1.5
 """A change of the rate that matters: `steady` means that the interval excludes it, up and down."""
 _FEWEST_DAYS = 4
 _Z90 = 1.6448536269514722
-NOT_KNOWN = "not known"
 
 Array = Any
 

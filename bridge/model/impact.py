@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
+
+NOT_KNOWN: Final = "not known"
+"""Tier or region of an account that has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from bridge.errors import NotFoundError
 from bridge.filing import memory
 from bridge.filing.ledger import Ledger
 from bridge.filing.status import status
-from bridge.model.impact import AccountImpact, CaseImpact, GroupImpact, ImpactSummary
+from bridge.model.impact import NOT_KNOWN, AccountImpact, CaseImpact, GroupImpact, ImpactSummary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from bridge.model.finding import AffectedAccount, Analysis
     from bridge.workflow.context import Context
 
-NOT_KNOWN = "not known"
 _ZERO = Decimal(0)
 
 
