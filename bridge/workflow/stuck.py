@@ -78,8 +78,8 @@ def _filed(ledger: Ledger, filing: Filing, allowed: float, now: datetime) -> Ite
         return
     issue, filed_at = known
     seen = memory.seen(ledger, filing.fingerprint)
-    if seen is None or now - seen.seen_at > _UNFOLLOWED:
-        since = seen.seen_at if seen else filed_at
+    since = seen.seen_at if seen else filed_at
+    if now - since > _UNFOLLOWED:
         yield Stuck(case_id=case_id, what=f"{issue.key} was not followed for {_age(now - since)}", since=since, next="bridge follow")
     if seen is None:
         return

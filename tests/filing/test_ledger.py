@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import BridgeError, InputError, RetryLaterError
+from bridge.filing import memory
 from bridge.filing.holder import Holder, is_alive, this_process
 from bridge.filing.ledger import LEASE_SECONDS, Filing, Ledger
 from bridge.filing.status import status
-from bridge.filing.store import APPLICATION_ID
+from bridge.filing.store import _UPGRADES, APPLICATION_ID, SCHEMA_VERSION
 from bridge.model.filing import IssueRef
 from tests.filing.world import START, FakeClock
 
@@ -166,6 +167,35 @@ def test_a_newer_format_is_left_alone(path: Path, clock: FakeClock) -> None:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(InputError, match="format 99, this bridge knows up to 3"):
         Ledger(path, clock)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_format_is_brought_up_to_date(path: Path, clock: FakeClock, version: int) -> None:
+    """What an older bridge meant to send may have left: it did not note the moment."""
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("".join(_UPGRADES[:version]))
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {version}")
+        db.execute("INSERT INTO filing (fingerprint, marker, project, created_at) VALUES (?, ?, 'REP', '2026-03-01T00:00:00+00:00')",
+                   (FILING.fingerprint, FILING.marker))  # fmt: skip
+        db.execute("INSERT INTO filing_case VALUES ('BR-0001', ?)", (FILING.fingerprint,))
+        for kind, state in (("issue", "intent"), ("note", "done")):
+            db.execute("INSERT INTO write VALUES (?, ?, 'BR-0001', ?, '', '', ?, '2026-03-01T00:00:00+00:00', '', '', 'REP-0', 'r', 'sam')",
+                       (kind, FILING.fingerprint, kind, state))  # fmt: skip
+        if version == 2:
+            db.execute("INSERT INTO followed VALUES (?, '2026-03-01T00:00:00+00:00', '2026-03-01T00:00:00+00:00', 'waiting', '', 'To Do',"
+                       " 0, '', 'deleted or hidden')", (FILING.fingerprint,))  # fmt: skip
+        db.commit()
+    for _ in range(2):  # once is enough
+        with ledger(path, clock) as made:
+            assert [(write.kind, write.state) for write in made.writes(FILING.fingerprint)[:2]] == [("issue", "unknown"), ("note", "done")]
+            assert status("BR-0001", made).maybe_filed_at is not None
+            seen = memory.seen(made, FILING.fingerprint)
+            assert (seen.trouble, seen.noticed) == (("deleted or hidden",), ()) if seen else version == 1
+            with made.hold(FILING):
+                made.intend(FILING, "note", "ZD-1")
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 
 
 def test_damage_is_told_and_nothing_is_changed(path: Path, clock: FakeClock) -> None:

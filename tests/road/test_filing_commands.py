@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -271,6 +273,39 @@ def test_a_real_ctrl_c_ends_the_rounds(case: Workspace) -> None:
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
     assert "Traceback" not in err
+
+
+def test_what_waits_for_somebody(case: Workspace) -> None:
+    assert case.run("stuck").code == 0
+    long_ago = time.time() - 20 * 86_400
+    for name in ("case.json", "findings.json", "report/report.md"):
+        os.utime(case.case_file(name), (long_ago, long_ago))
+    waiting = case.run("stuck", "--output", "json")
+    assert waiting.code == 1
+    (item,) = waiting.json["stuck"]
+    assert item["what"].startswith("reported, and nothing has happened for 20 days (")
+    assert item["next"] == "bridge file BR-0001 --dry-run"
+    assert case.run(*COMMANDS[0]).code == 0
+    assert case.run("stuck").code == 0
+    link = tracker(case, "GET", "issue/REP-1/remotelink")[0]
+    tracker(case, "DELETE", f"issue/REP-1/remotelink/{link['id']}")
+    assert case.run("follow").code == 0
+    (item,) = case.run("stuck", "--output", "json").json["stuck"]
+    assert (item["what"], item["next"]) == ("REP-1: the link to ZD-1003 is gone from REP-1", "bridge reconcile BR-0001")
+    assert case.run("reconcile", "--repair").code == 0
+    assert case.run("follow").code == 0
+    assert case.run("stuck").code == 0
+    for step, fields in (("11", {}), ("31", {"resolution": {"name": "Won't Do"}})):
+        tracker(case, "POST", "issue/REP-1/transitions", {"transition": {"id": step}, **({"fields": fields} if fields else {})})
+    assert case.run("follow").code == 0
+    found = case.run("stuck", "--output", "json").json["stuck"]
+    assert [item["what"] for item in found] == [
+        "REP-1 is won't fix, and the customer of ZD-1003 was not told",
+        "REP-1 is won't fix, and the customer of ZD-1004 was not told",
+    ]
+    assert case.run("follow", "--send", found[0]["next"].split()[-1]).code == 0
+    assert case.run("follow", "--drop", found[1]["next"].split()[-1]).code == 0
+    assert case.run("stuck").code == 0
 
 
 def test_issues_that_may_be_the_same_are_proposed_with_the_reason(case: Workspace) -> None:

@@ -43,7 +43,8 @@ class Recording:
         same = re.sub(r"20\d\d-\d\d-\d\d \d\d:\d\d(:\d\d)?", lambda at: "2026-11-22 10:00" + (":00" if at[1] else ""), done.out)
         shown = made_equal(self.workspace, same).rstrip().splitlines()
         if len(shown) > most:
-            shown = [*shown[: most - 2], f"  ... {len(shown) - most} lines more", *shown[-2:]]
+            last = re.sub(r"\d+ lines", "<n> lines", shown[-1])  # how many there are hangs on the report's files
+            shown = [*shown[: most - 1], "  ...", last]
         self.lines += [f"$ bridge {' '.join(words)}", *(line for line in shown if line.strip()), ""]
         return done
 

@@ -67,6 +67,28 @@ def test_stuck(tmp_path: Path, values: dict[str, Any], wanted: list[str]) -> Non
     assert found(tmp_path, **{"seen_ago": timedelta(minutes=5), **values}) == wanted
 
 
+@pytest.mark.parametrize(("ago", "wanted"), [(timedelta(hours=1), []), (timedelta(days=3), ["REP-1 was not followed for 3 days"])])
+def test_an_issue_that_nobody_followed_yet(tmp_path: Path, ago: timedelta, wanted: list[str]) -> None:
+    clock = FakeClock()
+    with closing(Ledger(tmp_path / "ledger.sqlite", clock)) as ledger:
+        with ledger.hold(FILING):
+            ledger.outcome(FILING, ledger.intend(FILING, "issue", ""), "done", "created", issue=ISSUE)
+        assert [item.what for item in _filed(ledger, FILING, 3, clock.now() + ago)] == wanted
+
+
+def test_what_broke_off_or_was_refused_is_stuck(tmp_path: Path) -> None:
+    clock = FakeClock()
+    with closing(Ledger(tmp_path / "ledger.sqlite", clock)) as ledger:
+        with ledger.hold(FILING):
+            ledger.outcome(FILING, ledger.intend(FILING, "issue", ""), "done", "created", issue=ISSUE)
+            ledger.intend(FILING, "attachment", "a.csv", target="REP-1")
+            ledger.outcome(FILING, ledger.intend(FILING, "note", "ZD-1", target="ZD-1"), "refused", "422: closed")
+        assert [item.what for item in _filed(ledger, FILING, 3, clock.now())] == [
+            "not done: attachment REP-1: it broke off before it was sent",
+            "refused: note ZD-1: 422: closed",
+        ]
+
+
 def test_what_may_have_happened_is_stuck(tmp_path: Path) -> None:
     clock = FakeClock()
     with closing(Ledger(tmp_path / "ledger.sqlite", clock)) as ledger:
