@@ -30,7 +30,7 @@ class LevelSearch:
     needles: Needles
     """Bytes that lines of these levels hold, as the sample spells them."""
     known: tuple[bytes, ...] = ()
-    """Key, level and what ends it, for each level seen; empty: the format has no key, the sample is trusted."""
+    """Key, level and what ends it, for each level seen; empty: an access log, whose status stands in every line."""
     earlier: tuple[bytes, ...] = ()
     """Quoted names that would win over the level's."""
     places: Places | None = None
@@ -55,10 +55,12 @@ def level_search(  # noqa: PLR0911 - each return is a reason to decode all
     wanted level that the sample lacks are looked for in the same way.
     """
     form = scanner.form.name
+    if options.message_patterns or "" in levels:
+        return None
     if form == "nginx" and "level" not in options.fields:
         return LevelSearch(needles=tuple(_STATUS[level] for level in sorted(levels))) if levels <= set(_STATUS) else None
-    if scanner.form.composed or options.message_patterns or "" in levels:
-        return None
+    if form not in _ENDS:
+        return None  # no key stands before the level: what a sample spells proves nothing about the other lines
     spelled: set[str] = set()
     glues: set[bytes] = set()
     keys: set[str] = set()
@@ -71,7 +73,7 @@ def level_search(  # noqa: PLR0911 - each return is a reason to decode all
             return None
         spelled.add(value)
         keys.add(key)
-        glues.add(_glue(probe.raw, key, value, form))
+        glues.add(_glue(probe.raw, key, value))
     if not spelled or len(glues) != 1 or _UNCLEAR in glues:
         return None
     glue, key = glues.pop(), keys.pop()
@@ -86,7 +88,7 @@ def level_search(  # noqa: PLR0911 - each return is a reason to decode all
     earlier = [name for name in names[: names.index(key)] if "." not in name] if key in names else []
     return LevelSearch(
         needles=tuple(sorted(glue + value.encode() for value in wanted)),
-        known=tuple(sorted(glue + value.encode() + _ENDS[form] for value in spelled | wanted)) if form in _ENDS else (),
+        known=tuple(sorted(glue + value.encode() + _ENDS[form] for value in spelled | wanted)),
         earlier=tuple(b'"%b"' % name.encode() if form == "json" else b" %b=" % name.encode() for name in earlier),
         places=_places(probes, glue, sorted({word for word in spelled | usual if level_of(word) not in levels}))
         if form == "json" and not earlier
@@ -105,9 +107,7 @@ def _level_key(probe: raw.Probe, scanner: Scanner) -> str | None:
     return next((key for part, key, _, _ in plan if part == "level" and key is not None), None)
 
 
-def _glue(line: bytes, key: str, value: str, form: str) -> bytes:
-    """Return what stands before the level's value in this line, from its key on; empty in plain text."""
-    if form not in {"json", "logfmt"}:
-        return b""
+def _glue(line: bytes, key: str, value: str) -> bytes:
+    """Return what stands before the level's value in this line, from its key on."""
     found = re.search(re.escape(key.encode()) + rb'["=: ]{1,5}(?=' + re.escape(value.encode()) + rb"\b)", line)
     return found[0] if found else _UNCLEAR

@@ -152,3 +152,16 @@ def test_lines_that_hold_the_account_and_are_no_events_are_reported(tmp_path: Pa
     assert answer.counts()["parsed"] == 1
     assert answer.rejects.reason
     assert answer.rejects.offset == [64]
+
+
+@pytest.mark.parametrize("shape", ["json", "logfmt", "text"])
+@pytest.mark.parametrize("odd", ["Error", "severe"])
+def test_a_level_that_one_line_of_a_large_file_spells_otherwise_is_found(tmp_path: Path, shape: str, odd: str) -> None:
+    path = write(tmp_path / "app.log", shape=shape, lines=5_600, disorder=0.0, seed=5)
+    data = path.read_bytes()
+    known = b"error" if shape == "logfmt" else b"ERROR"
+    place = data.find(known, len(data) // 2)
+    path.write_bytes(data[:place] + odd.encode() + data[place + len(known) :])
+    assert len(data) > 1_000_000
+    file = log_file(path, zone="UTC")
+    assert same(file, Question(levels=frozenset({"ERROR"})), found(file, FULL)) > 900
