@@ -10,7 +10,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: spark mutants bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction eval-logs eval-trainticket eval-redact eval-similar eval-report sinks adf bench-logs lock clean
+.PHONY: spark mutants catalogue bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction httpyac eval-logs eval-trainticket eval-redact eval-similar eval-report sinks adf bench-logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,7 +53,7 @@ contracts: $(VENV)/.dev ## every request that leaves, against the published spec
 	  BRIDGE_PRISM=build/prism $(BIN)/python -m pytest -q -rPs tests/filing/test_prism.py; \
 	else echo "no npm here: checked in Python only, without Prism as a second opinion"; fi
 
-check: lint types imports ## style, types, import contracts, lock files
+check: lint types imports catalogue ## style, types, import contracts, every investigation
 
 lint: $(VENV)/.dev
 	@echo "==> ruff"; $(BIN)/ruff format --check . && $(BIN)/ruff check .
@@ -63,6 +63,9 @@ types: $(VENV)/.dev
 
 imports: $(VENV)/.dev
 	@echo "==> import contracts"; $(BIN)/lint-imports
+
+catalogue: $(VENV)/.dev
+	@echo "==> investigations"; $(BIN)/bridge investigations check
 
 wheel: $(VENV)/.dev ## build the wheel, install it into an empty environment and use it there
 	@$(BIN)/python tests/wheel.py
@@ -89,8 +92,12 @@ eval-logs: $(VENV)/.dev ## template mining on LogHub (needs ../shared)
 bench-templates: $(VENV)/.dev ## template mining against drain3 (needs ../shared; peers: BRIDGE_PEERS=python)
 	@$(BIN)/python -m tests.bench.templates 1024
 
-bench-reproduction: $(VENV)/.dev ## shrinking against ddmin, ProbDD and picire (picire: PICIRE_SITE=its site-packages)
+bench-reproduction: $(VENV)/.dev ## links, shrinking, flakiness and re-run verdicts (peers: BRIDGE_PEERS=a Python with picire and schemathesis)
 	@$(BIN)/python tests/bench/reproduction.py
+	@$(BIN)/python tests/bench/replay_verdicts.py
+
+httpyac: ## install httpyac (npm) for the test that runs reproduce.http; without it that test skips
+	npm install --no-audit --no-fund --silent --prefix .httpyac httpyac@6.16.7
 
 eval-trainticket: $(VENV)/.dev ## from a real system's logs to the service at fault (needs ../shared)
 	@$(BIN)/python -m tests.eval.trainticket

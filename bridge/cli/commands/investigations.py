@@ -53,6 +53,8 @@ def _list(args: argparse.Namespace, catalog: Catalog) -> int:
 
 
 def _show(args: argparse.Namespace, entry: Investigation) -> int:
+    from bridge.catalog import verified
+
     if args.output != "text":
         output.data(args, entry)
         return ExitCode.DONE
@@ -62,10 +64,13 @@ def _show(args: argparse.Namespace, entry: Investigation) -> int:
             output.say(f"  {line}")
     output.say("\n  parameters")
     for p in entry.parameters:
-        default = "required" if p.default is None else f"default {p.default}"
-        output.say(f"    {p.name:<18} {p.type:<9} {output.safe(default)}   {output.safe(p.description)}")
+        words = ", ".join(map(str, p.default)) if isinstance(p.default, tuple) else p.default
+        default = "required" if p.default is None else f"default {words}"
+        known = "   (values from a query)" if p.values else ""
+        output.say(f"    {p.name:<18} {p.type:<9} {output.safe(default)}   {output.safe(p.description)}{known}")
     output.say(f"\n  evidence: {', '.join(e.name for e in entry.evidence)}")
     output.say(f"  findings: {', '.join(entry.findings) or 'none'}")
+    output.say(f"  verified on: {', '.join(sorted(verified.dialects(entry))) or 'nothing yet'}")
     return ExitCode.DONE
 
 
