@@ -18,6 +18,8 @@ from bridge.filing.link import link_and_tell, own_note, say_once
 from bridge.filing.plan import digest
 from bridge.filing.run import Undone
 from bridge.filing.words import Occasion, language, note, occasion
+from bridge.text.redact.kinds import DOMAIN, IP
+from bridge.text.redact.redactor import redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -250,12 +252,12 @@ def _tell(
             target = _place(run, name, found, notices)
             if target is None:
                 continue
+            _draft(run, target, said, answers)  # first: a process that ends after the note would not come back to it
             body = f"{text}\n{state.ref.url}\n{marker}"
             writes = run.writes
             say_once(run, "status-note", f"{name}|{said.name}", target.id, body, own_note(marker))
             if run.writes > writes:
                 told.append(name)
-            _draft(run, target, said, answers)
         except BridgeError as error:
             run.leave("status-note", name, error, name=f"{name}|{said.name}")
             outages = outages + 1 if isinstance(error, RetryLaterError) else 0
@@ -292,6 +294,6 @@ def _draft(run: Run, ticket: Ticket, said: Occasion, answers: Answers) -> None:
 
 
 def _question(run: Run, state: IssueState) -> str:
-    """Return the newest comment on the issue that is not ours, as one line."""
+    """Return the newest comment on the issue that is not ours, as one line, without credentials and personal values."""
     comments = [item for item in run.tracker.comments(state.ref) if run.filing.marker not in item.body]
-    return " ".join(comments[-1].body.split())[:_QUESTION] if comments else ""
+    return redactor(keep=(IP, DOMAIN)).redact(" ".join(comments[-1].body.split()))[:_QUESTION] if comments else ""

@@ -48,6 +48,7 @@ def ensure_issue(run: Run, plan: FilingPlan, choice: Choice) -> tuple[IssueRef, 
     """
     known = run.ledger.issue(run.filing.fingerprint)
     if known is not None:
+        finish_joining(run, plan, known[0])
         return known[0], False
     earlier = run.recorded("issue", "")
     if earlier is not None and earlier.state in PENDING:
@@ -61,8 +62,8 @@ def ensure_issue(run: Run, plan: FilingPlan, choice: Choice) -> tuple[IssueRef, 
     preflight(run, plan)
     found = run.tracker.find(run.filing.project, run.filing.marker, None)
     if found is not None:
-        _adopt(run, found, "found by its marker", figures_in(run, plan, found))
-        reopen(run, plan, found)
+        _adopt(run, found, "found by its marker", figures_in(run, plan, found), _opening(run, plan, found))
+        finish_joining(run, plan, found)
         return found, False
     return create(run, plan, earlier.guard if earlier is not None and earlier.state in PENDING else "")
 
@@ -73,19 +74,29 @@ def join(run: Run, plan: FilingPlan, key: str) -> IssueRef:
     if state is None:
         raise NotFoundError(f"no issue {key}, or it is not shown to this user", hint=f"file anew: bridge file {run.filing.case_id} --anew")
     preflight(run, plan, state.ref)
-    _adopt(run, state.ref, f"joined on the word of {run.ledger.holder.who}")
-    reopen(run, plan, state.ref)
-    add_labels(run, plan, state.ref)
+    labels: tuple[WriteKind, str, str] = ("labels", state.ref.id, state.ref.key)
+    _adopt(run, state.ref, f"joined on the word of {run.ledger.holder.who}", todo=(labels, *_opening(run, plan, state.ref)))
+    finish_joining(run, plan, state.ref)
     return state.ref
 
 
-def reopen(run: Run, plan: FilingPlan, issue: IssueRef) -> None:
-    """Open an issue again that was fixed a short while ago; its comment says which tickets are the reason."""
+def _opening(run: Run, plan: FilingPlan, issue: IssueRef) -> tuple[tuple[WriteKind, str, str], ...]:
+    """Return the write that opens an issue again which was fixed a short while ago; its comment says which tickets are the reason."""
     state = run.tracker.states([issue.id]).get(issue.id)
     if state is None or state.category != "done" or plan.reopen_days <= 0:
-        return
+        return ()
     age = run.clock.now() - (state.resolved_at or run.clock.now())
     if occasion(state, cycle=0).word not in {"fixed", "released"} or age > timedelta(days=plan.reopen_days):
+        return ()
+    return (("transition", f"open:{issue.id}", issue.key),)
+
+
+def finish_joining(run: Run, plan: FilingPlan, issue: IssueRef) -> None:
+    """Label and open an issue that was taken over, as far as the ledger says that it is not done."""
+    labels, opening = run.recorded("labels", issue.id), run.recorded("transition", f"open:{issue.id}")
+    if labels is not None and labels.state != "done":
+        add_labels(run, plan, issue)
+    if opening is None or opening.state == "done":
         return
     try:
         run.send("transition", f"open:{issue.id}", lambda: run.tracker.move_to(issue, "new"), target=issue.key, answer=lambda _: "")
@@ -164,9 +175,15 @@ def settle(run: Run, plan: FilingPlan, write: Write, *, just_sent: bool = False)
     return None
 
 
-def _adopt(run: Run, issue: IssueRef, answer: str, carries: Sequence[tuple[WriteKind, str]] = ()) -> None:
+def _adopt(
+    run: Run,
+    issue: IssueRef,
+    answer: str,
+    carries: Sequence[tuple[WriteKind, str]] = (),
+    todo: Sequence[tuple[WriteKind, str, str]] = (),
+) -> None:
     write = run.ledger.intend(run.filing, "issue", "", target=issue.key)
-    run.ledger.outcome(run.filing, write, "done", f"{answer}: {issue.key}", issue=issue, carries=carries)
+    run.ledger.outcome(run.filing, write, "done", f"{answer}: {issue.key}", issue=issue, carries=carries, todo=todo)
     run.emit(FilingEvent(step="issue", target=issue.key, state="already", detail=answer))
 
 

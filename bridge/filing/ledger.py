@@ -210,10 +210,12 @@ class Ledger:
         *,
         issue: IssueRef | None = None,
         carries: Sequence[tuple[WriteKind, str]] = (),
+        todo: Sequence[tuple[WriteKind, str, str]] = (),
     ) -> Write:
         """Commit what became of a write; with `issue`, that this is the filing's issue from now on.
 
-        `carries` are kinds and digests of what came to be with the same write, so that it is not written again.
+        `carries` are kinds and digests of what came to be with the same write, so that it is not written again;
+        `todo` are writes (kind, name, target) that follow from it.
         """
         with self._transaction():
             self._fence(filing)
@@ -233,6 +235,8 @@ class Ledger:
                 "UPDATE write SET state = ?, answer = ?, target = CASE WHEN ? = '' THEN target ELSE ? END WHERE id = ?",
                 (state, answer[:2000], issue.key if issue else "", issue.key if issue else "", write.id),
             )
+            if issue is not None:
+                self._plan(filing, issue, todo)
             return self._append(filing, write.kind, write.name)
 
     def change(self, filing: Filing, query: str, *values: object) -> int:
@@ -250,21 +254,24 @@ class Ledger:
         """Commit that the filing's issue is another one (or has a new key), and writes (kind, name, target) that follow from it."""
         with self._transaction():
             self._fence(filing)
-            at = _text(self._clock.now())
             self._db.execute(
                 "UPDATE filing SET issue_id = ?, issue_key = ?, issue_url = ? WHERE fingerprint = ?",
                 (issue.id, issue.key, issue.url, filing.fingerprint),
             )
-            for kind, name, target in todo:
-                self._db.execute(
-                    "INSERT INTO write (id, fingerprint, case_id, kind, target, name, state, at, answer, payload_digest, guard, run_id, who)"
-                    " VALUES (?, ?, ?, ?, ?, ?, 'refused', ?, 'not done yet', '', ?, ?, ?) ON CONFLICT DO NOTHING",
-                    (secrets.token_hex(8), filing.fingerprint, filing.case_id, kind, target, name, at, issue.id,
-                     self.holder.run_id, self.holder.who),
-                )  # fmt: skip
-                self._append(filing, kind, name)
+            self._plan(filing, issue, todo)
 
     # Inside a transaction
+
+    def _plan(self, filing: Filing, issue: IssueRef, todo: Sequence[tuple[WriteKind, str, str]]) -> None:
+        """Record writes that are still to be made; one that is recorded stays as it is."""
+        for kind, name, target in todo:
+            self._db.execute(
+                "INSERT INTO write (id, fingerprint, case_id, kind, target, name, state, at, answer, payload_digest, guard, run_id, who)"
+                " VALUES (?, ?, ?, ?, ?, ?, 'refused', ?, 'not done yet', '', ?, ?, ?) ON CONFLICT DO NOTHING",
+                (secrets.token_hex(8), filing.fingerprint, filing.case_id, kind, target, name, _text(self._clock.now()), issue.id,
+                 self.holder.run_id, self.holder.who),
+            )  # fmt: skip
+            self._append(filing, kind, name)
 
     def _take(self, filing: Filing) -> None:
         now = self._clock.now().astimezone(UTC)

@@ -90,26 +90,29 @@ def plan(
     site: str,
     fingerprint: str | None = None,
     redact: Callable[[str], str] = str,
+    words: Callable[[str], str] = str,
+    withheld: frozenset[str] = frozenset(),
     markup: str = "wiki",
 ) -> FilingPlan:
     """Decide what filing this case will write.
 
     `summary` and `description` come from the report, in the tracker's markup; `site` is the help desk's host;
     `fingerprint` is the one the ledger already has for this case, if any; an `adf` description is fitted already; `redact` is applied to ticket
-    subjects, which are customers' words, and to names of accounts. NotFoundError lists all attachments that do not exist.
+    subjects, which are customers' words, and to names of accounts, `words` to the lines of notes and comments; `withheld` are
+    values of ours that the tracker's readers must not get. NotFoundError lists all attachments that do not exist.
     """
     linked, left_out = _tickets(case, analysis)
     found = fingerprint or fingerprint_of(case, analysis, settings.project)
     marker = f"bridge-{found[:20]}"
     title = one_line(summary, SUMMARY_LIMIT)
-    found_lines = _found(title, analysis)
+    found_lines = tuple(words(line) for line in _found(title, analysis))
     draft = IssueDraft(
         project=settings.project,
         issue_type=settings.issue_type,
         summary=title,
         description=description if markup == "adf" else cut(description, DESCRIPTION_LIMIT),
         labels=tuple(dict.fromkeys((*settings.labels, *(signals := signals_of(case, analysis)), marker))),
-        fields=_fields(settings, case, analysis, len(linked)),
+        fields=_fields(settings, case, analysis, len(linked), withheld),
         marker=marker,
         figures=tuple(name for name, source in settings.fields.items() if source.value in FIGURES),
     )
@@ -130,7 +133,7 @@ def plan(
         left_out=left_out,
         settle_seconds=settings.settle_seconds,
         signals=signals,
-        facts=_facts(analysis),
+        facts=tuple(words(line) for line in _facts(analysis)),
         reopen_days=settings.reopen_days,
     )
 
@@ -283,8 +286,10 @@ def _without_others(lines: Iterable[str], ticket: Ticket, analysis: Analysis | N
     return tuple(line for line in lines if not any(other.search(line.casefold()) for other in others))
 
 
-def _fields(settings: FilingSettings, case: Case, analysis: Analysis | None, tickets: int) -> dict[str, JsonValue]:
-    values = _values(case, analysis, tickets)
+def _fields(
+    settings: FilingSettings, case: Case, analysis: Analysis | None, tickets: int, withheld: frozenset[str]
+) -> dict[str, JsonValue]:
+    values = {name: value for name, value in _values(case, analysis, tickets).items() if name not in withheld}
     fields: dict[str, JsonValue] = {}
     for name, source in settings.fields.items():
         value = _value(source, values)

@@ -170,6 +170,65 @@ def test_every_single_fault_of_the_whole_life(tmp_path: Path) -> None:
     assert count > 300
 
 
+def join_on(folder: Path, schedule: dict[int, str]) -> World:
+    """Join a case to an issue that was fixed yesterday, whatever goes wrong; then follow it."""
+    world = World(folder=folder, schedule=schedule)
+    plan = small_plan(folder, files=0)
+    theirs = world.another_issue("REP-7")
+    theirs.category, theirs.status, theirs.resolution = "done", "Done", "Done"
+    theirs.resolved_at = world.clock.at
+    for _ in range(9):
+        try:
+            if not world.run(plan, join="REP-7").undone and not world.late:
+                break
+        except UnknownOutcomeError as error:
+            if "--recreate" in error.hint and not world.late:
+                world.run(plan, join="REP-7", recreate=True)
+        except (BridgeError, KilledError):
+            pass  # the next time goes on
+        world.clock.sleep(90)
+        world.land()
+    points = len(world.points)
+    assert not world.run(plan, join="REP-7", recreate=True).undone, schedule
+    theirs.category, theirs.status, theirs.resolution = "indeterminate", "In Progress", None
+    for _ in range(9):
+        try:
+            if not world.follow(plan).undone and not world.late:
+                break
+        except (BridgeError, KilledError):
+            pass  # the same
+        world.clock.sleep(90)
+        world.land()
+    assert len(world.issues) == 1, schedule
+    assert set(theirs.labels) == {plan.marker}, schedule
+    assert set(theirs.links) == {"bridge:fake:desk:1"}, schedule
+    assert len(theirs.comments) == 1, schedule
+    ticket = world.tickets["ZD-1"]
+    assert len(ticket.comments) == 2, schedule
+    assert not any(comment.public for comment in ticket.comments), schedule
+    assert [draft.occasion for draft in world.drafts()] == ["0|in progress|"], schedule
+    ledger = world._ledger()
+    assert [write.state for write in ledger.writes(plan.fingerprint) if write.name.startswith("open:")] == ["done"], schedule
+    ledger.close()
+    sent = world.sent
+    world.run(plan, join="REP-7")
+    world.follow(plan)
+    assert world.sent == sent, schedule
+    world.points = world.points[:points]
+    world.end()
+    return world
+
+
+def test_every_single_fault_of_a_join(tmp_path: Path) -> None:
+    clean = join_on(tmp_path, {})
+    count = 0
+    for point, fault in singles(clean):
+        join_on(tmp_path, {point: fault})
+        count += 1
+    print(f"\n{count} single faults of joining an issue that was fixed")
+    assert count > 100
+
+
 def test_three_faults_sampled(tmp_path: Path) -> None:
     plan = small_plan(tmp_path)
     clean = play(tmp_path, plan, {}, guarded=True)

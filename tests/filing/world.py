@@ -23,6 +23,7 @@ from bridge.filing import memory
 from bridge.filing.file import FilingResult, file_case
 from bridge.filing.follow import Followed, follow, send_draft
 from bridge.filing.holder import Holder
+from bridge.filing.issue import Choice
 from bridge.filing.ledger import Filing, Ledger
 from bridge.filing.memory import Draft
 from bridge.filing.plan import FilingPlan, TicketPlan
@@ -252,10 +253,13 @@ class World:
         finally:
             ledger.close()
 
-    def run(self, plan: FilingPlan, *, recreate: bool = False) -> FilingResult:
+    def run(self, plan: FilingPlan, *, recreate: bool = False, join: str = "") -> FilingResult:
         ledger = self._ledger()
+        tracker, desk = FakeTracker(self), FakeDesk(self)
         try:
-            return file_case(plan, ledger=ledger, tracker=FakeTracker(self), tickets=FakeDesk(self), clock=self.clock, recreate=recreate)
+            return file_case(
+                plan, ledger=ledger, tracker=tracker, tickets=desk, clock=self.clock, recreate=recreate, choice=Choice(join=join)
+            )
         finally:
             ledger.close()
 
