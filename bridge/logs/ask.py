@@ -60,7 +60,7 @@ class Answer:
 
     def problems(self) -> list[str]:
         """Return what went wrong, file by file."""
-        return [problem for report in self.reports for problem in report.problems]
+        return [problem for report in self.reports for problem in (*report.problems, *report.notes)]
 
 
 def ask(
@@ -193,7 +193,13 @@ def _search(
         batch.close()
     scanner.close()
     return FileReport(
-        name=file.name, format=scanner.form.name, tally=tally, first=scanner.first, last=scanner.last, problems=tuple(scanner.complaints())
+        name=file.name,
+        format=scanner.form.name,
+        tally=tally,
+        first=scanner.first,
+        last=scanner.last,
+        problems=tuple(scanner.complaints()),
+        notes=tuple(scanner.notes()),
     )
 
 

@@ -68,6 +68,8 @@ class FileReport:
     """Earliest and latest event that was decoded, in microseconds."""
     last: int | None = None
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was assumed."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,7 +127,15 @@ def scan_file(
         scanner.name = name
     scanner.close()
     problems.extend(scanner.complaints())
-    return FileReport(name=name, format=scanner.form.name, tally=tally, first=scanner.first, last=scanner.last, problems=tuple(problems))
+    return FileReport(
+        name=name,
+        format=scanner.form.name,
+        tally=tally,
+        first=scanner.first,
+        last=scanner.last,
+        problems=tuple(problems),
+        notes=tuple(scanner.notes()),
+    )
 
 
 def scanner_of(
@@ -311,6 +321,13 @@ class Scanner:
             return []
         reason, count = max(self.reasons.items(), key=lambda item: item[1])
         return [f"{self.name}: {self.tally.rejected} of {decoded} lines rejected (read as {self.form.name}), {count} of them: {reason}"]
+
+    def notes(self) -> list[str]:
+        """Return a text when times have no year and got one by the file's modification time."""
+        years = sorted(self.mapper.clockwork.inferred)
+        if not years:
+            return []
+        return [f"{self.name}: times have no year, taken as {', '.join(map(str, years))} by the file's own time; declare `year`"]
 
     def _decoded(self, raw: bytes) -> str:
         if raw.endswith(b"\r"):

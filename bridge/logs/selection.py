@@ -150,7 +150,7 @@ def _result(rows: Rows, rejects: Rejects, reports: Sequence[FileReport], order: 
     for report in reports:
         total.add(report.tally)
     counts = {"files": len(reports), "skipped_files": skipped_files, **{name: getattr(total, name) for name in Tally.__slots__}}
-    problems = tuple(problem for report in reports for problem in report.problems)
+    problems = tuple(problem for report in reports for problem in (*report.problems, *report.notes))
     return LogResult(
         table=table, counts=counts, truncated=truncated, problems=problems, rejects=rejects.table(), templates=templates.table()
     )

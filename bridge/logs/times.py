@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import cache
 from typing import Final
@@ -63,6 +63,8 @@ class Clockwork:
     """Of the first line, where lines carry the time of day only; it goes on when the clock passes midnight."""
     latest: datetime | None = None
     """The file's modification time: without `year`, a time gets the last year that puts it before."""
+    inferred: set[int] = field(default_factory=set, compare=False)
+    """Years that times got so: to be told."""
 
 
 @cache
@@ -195,6 +197,7 @@ def _with_year(parts: tuple[int, int, int, int, int, int], clockwork: Clockwork)
         except ValueError:
             continue  # 29 February of a common year
         if local <= bound:
+            clockwork.inferred.add(year)
             return local
     raise TimeError("no such day in the years before the file's modification time")
 

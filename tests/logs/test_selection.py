@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bridge.logs.ask import ask
 from bridge.logs.options import SourceOptions, parse_sources
 from bridge.logs.paths import LogFile
+from bridge.logs.question import Question
 from bridge.logs.selection import read_all, select, wish
 from bridge.model.window import Window
 from bridge.ports import LogRequest, LogResult, Span
@@ -207,3 +210,17 @@ def test_blocks_cut_anywhere_give_the_same(tmp_path: Path, size: int, monkeypatc
     small = select([log], request)
     assert rows(small) == rows(narrow)
     assert small.counts == narrow.counts
+
+
+def test_a_year_that_was_taken_from_the_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "messages"
+    path.write_text("Dec 31 23:59:59 web1 app[7]: a\nJan  1 00:00:01 web1 app[7]: b\n", encoding="utf-8")
+    new_year = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
+    os.utime(path, (new_year, new_year))
+    said = "messages: times have no year, taken as 2025, 2026 by the file's own time; declare `year`"
+    log = LogFile(path=path, name="messages", options=source(format="syslog", zone="UTC"))
+    result = read_all([log])
+    assert [row["at"].isoformat() for row in rows(result)] == ["2025-12-31T23:59:59+00:00", "2026-01-01T00:00:01+00:00"]
+    assert result.problems == (said,)
+    assert ask([log], Question(grep=("b",))).problems() == [said]
+    assert read_all([LogFile(path=path, name="messages", options=source(format="syslog", zone="UTC", year=2026))]).problems == ()
