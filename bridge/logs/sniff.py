@@ -116,6 +116,9 @@ def _wrapper(kind: str, options: SourceOptions, clockwork: Clockwork, lines: lis
 
 def _share(kind: str, lines: list[str]) -> float:
     if kind in _WRAPPERS:
+        mark = '"stream"' if kind == "docker" else " std"
+        if not any(mark in line for line in lines):
+            return 0.0
         from bridge.logs.formats import wrapped
 
         unwrap = {"docker": wrapped.docker, "cri": wrapped.cri}[kind]
