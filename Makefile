@@ -10,7 +10,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: spark mutants catalogue bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction httpyac eval-logs eval-trainticket eval-redact eval-similar eval-report sinks adf bench-logs lock clean
+.PHONY: spark mutants catalogue bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction httpyac eval eval-trends eval-faults eval-logs eval-trainticket eval-redact eval-similar eval-report sinks adf bench-logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -79,6 +79,10 @@ docs: $(VENV)/.dev ## write the pages that are generated (docs/commands.md, docs
 mariadb: ## install a MariaDB for its tests (Debian, as root); without one they skip with a reason
 	apt-get update -qq && apt-get install -y -qq mariadb-server
 
+browser: $(VENV)/.dev ## every page in a headless chromium: accessibility by axe-core in both themes, printing (needs npm; installs chromium as root)
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; }
+	@PYTHONPATH=. $(BIN)/python -W ignore tests/browser.py
+
 bench: $(VENV)/.dev ## start-up, and log questions against their peers (small set unless LOGS names the one of 1 GB)
 	@$(BIN)/python tests/bench/start_up.py
 	@$(BIN)/python tests/bench/logs.py
@@ -98,6 +102,17 @@ bench-reproduction: $(VENV)/.dev ## links, shrinking, flakiness and re-run verdi
 
 httpyac: ## install httpyac (npm) for the test that runs reproduce.http; without it that test skips
 	npm install --no-audit --no-fund --silent --prefix .httpyac httpyac@6.16.7
+
+eval: $(VENV)/.dev ## every figure of the findings with its bar: false alarms, power, speed (SEED=7 for another; some need ../shared; minutes)
+	@$(BIN)/python -m tests.eval.findings $(if $(SEED),--seed $(SEED),--write docs/findings/calibration.md)
+	@$(BIN)/python -m tests.eval.trainticket
+	@$(BIN)/python -m tests.eval.planted_faults $(if $(SEED),--seed $(SEED))
+
+eval-trends: $(VENV)/.dev ## the part of it about trends
+	@$(BIN)/python -m tests.eval.findings --only trends $(if $(SEED),--seed $(SEED))
+
+eval-faults: $(VENV)/.dev ## faults planted into every service of a real system's logs (needs ../shared)
+	@$(BIN)/python -m tests.eval.planted_faults $(if $(SEED),--seed $(SEED))
 
 eval-trainticket: $(VENV)/.dev ## from a real system's logs to the service at fault (needs ../shared)
 	@$(BIN)/python -m tests.eval.trainticket

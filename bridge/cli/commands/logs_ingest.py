@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli import log_questions, output
-from bridge.errors import ExitCode
+from bridge.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from bridge.logs.paths import LogFile
@@ -20,17 +20,18 @@ _COLUMNS = (
 
 def run(args: argparse.Namespace) -> int:
     """Bring the cache of each file up to date; a file that can't be read is told and the others are kept."""
-    from bridge.logs import cache, reading
+    from bridge.logs.ingesting import ingest_all
 
+    if log_questions.cluster(args) is not None:
+        raise InputError(f"logs {args.source} are no files: they are asked where they live", hint="bridge logs search --source ...")
     files, problems = log_questions.files(args)
     base = log_questions.cache_folder()
     rows: list[dict[str, Any]] = []
-    for file in files:
-        try:
-            entry, read = cache.ingest(file, base)
-        except (OSError, reading.ReadError) as error:
-            problems.append(f"{file.name}: {getattr(error, 'strerror', None) or error}")
+    for file, outcome in zip(files, ingest_all(files, base), strict=True):
+        if isinstance(outcome, Exception):
+            problems.append(f"{file.name}: {getattr(outcome, 'strerror', None) or outcome}")
             continue
+        entry, read = outcome
         tally = entry.tally()
         row = {"file": file.name, **{name: getattr(tally, name) for name in ("lines", "parsed", "joined", "rejected")}, "read": read}
         rows.append(row | ({"fit": _fitting(args, file)} if log_questions.fewer(args) else {}))
