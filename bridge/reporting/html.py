@@ -48,6 +48,7 @@ class _Page:
     charts: Mapping[str, Chart]
     ids: dict[str, int]
     pictures: int = 0
+    excerpts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +175,8 @@ def _block(block: Block, page: _Page) -> str:  # noqa: PLR0911  # one return for
         case Table():
             return _table(block, None, page)
         case CodeBlock(text=text, language=language):
-            label = f"{language} code" if language else "Excerpt"
+            page.excerpts += 1
+            label = f"{language} code ({page.excerpts})" if language else f"Excerpt ({page.excerpts})"
             return f'<pre tabindex="0" role="region" aria-label="{_text(label)}"><code>{_text(text, keep=chr(10) + chr(9))}</code></pre>'
         case Quote(children=children):
             return f"<blockquote>\n{_blocks(children, page)}\n</blockquote>"
@@ -203,9 +205,7 @@ def _figure(image: Image, page: _Page) -> str:
 
 def _table(table: Table, caption: tuple[Inline, ...] | None, page: _Page) -> str:
     label = plain(caption) if caption else "Table"
-    head = "".join(
-        f'<th scope="col"{_side(side)}>{_line(cell) or "&nbsp;"}</th>' for cell, side in zip(table.head, table.align, strict=True)
-    )
+    head = "".join(_head(cell, side) for cell, side in zip(table.head, table.align, strict=True))
     rows = "\n".join(f"<tr>{_row(row, table)}</tr>" for row in table.rows)
     shown = f"<caption>{_line(caption)}</caption>" if caption else ""
     page.ids["table"] = page.ids.get("table", 0) + 1
@@ -214,6 +214,12 @@ def _table(table: Table, caption: tuple[Inline, ...] | None, page: _Page) -> str
         f'<div class="scroll" tabindex="0" role="region" aria-label="{_text(label)} ({number})">\n<table>{shown}\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
     )
+
+
+def _head(cell: Cell, side: str) -> str:
+    """Return a column's head; an empty one heads nothing."""
+    words = _line(cell)
+    return f'<th scope="col"{_side(side)}>{words}</th>' if words else "<td></td>"
 
 
 def _row(row: tuple[Cell, ...], table: Table) -> str:
