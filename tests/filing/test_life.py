@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,45 @@ def test_moved_deleted_and_duplicate_issues(world: World) -> None:
     assert told(world, "ZD-1")[0] == "OPS-7 was closed as a duplicate of REP-9: that issue is followed from now on."
     other.category = "indeterminate"
     assert world.follow(plan).word == "in progress"
+    world.end()
+
+
+@pytest.mark.parametrize(
+    ("resolution", "days", "policy", "opened", "word"),
+    [
+        ("Done", 1, 30, True, "waiting"),
+        ("Done", 40, 30, False, "fixed"),
+        ("Done", 1, 0, False, "fixed"),
+        ("Won't Do", 1, 30, False, "won't fix"),
+        ("Cannot Reproduce", 1, 30, False, "cannot reproduce"),
+        ("Duplicate", 1, 30, False, "duplicate"),
+    ],
+)
+@pytest.mark.parametrize("join", ["", "REP-7"])
+def test_an_issue_that_exists_is_opened_again_by_policy_only(
+    world: World,
+    *,
+    resolution: str,
+    days: int,
+    policy: int,
+    opened: bool,
+    word: str,
+    join: str,
+) -> None:
+    plan = dataclasses.replace(small_plan(world.folder), reopen_days=policy)
+    theirs, target = world.another_issue("REP-7"), world.another_issue("REP-3")
+    theirs.labels = (plan.marker,)  # found by it, or joined on a person's word
+    theirs.category, theirs.resolution, theirs.resolved_at = "done", resolution, world.clock.at - timedelta(days=days)
+    if resolution == "Duplicate":
+        theirs.duplicate_of = target.ref.id
+    result = world.run(plan, join=join)
+    assert (result.issue.key, result.created, result.undone) == ("REP-7", False, ())
+    assert theirs.category == ("new" if opened else "done")
+    followed = world.follow(plan)
+    assert followed.word == word
+    assert followed.issue.key == ("REP-3" if resolution == "Duplicate" else "REP-7")
+    assert world.tickets["ZD-1"].issue_key == followed.issue.key
+    assert len(world.issues) == 2
     world.end()
 
 

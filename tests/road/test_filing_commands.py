@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -20,6 +21,7 @@ import pytest
 import requests
 
 from bridge.filing import store
+from bridge.filing.plan import CUT
 from bridge.sandbox.faults import Fault
 from tests.road.test_life_of_a_case import MAIL
 
@@ -273,6 +275,20 @@ def test_a_real_ctrl_c_ends_the_rounds(case: Workspace) -> None:
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
     assert "Traceback" not in err
+
+
+def test_a_report_that_is_too_long_is_cut_and_attached_whole(case: Workspace) -> None:
+    case.case_file("report/report.wiki").write_text("h2. Findings\n" + "A line of the report.\n" * 4000, encoding="utf-8")
+    assert case.run("file", "BR-0001", "--yes").code == 0
+    fields = tracker(case, "GET", "issue/REP-1")["fields"]
+    assert 30_000 < len(fields["description"]) <= 32_767
+    assert fields["description"].endswith(CUT)
+    names = [row["filename"] for row in fields["attachment"]]
+    assert any(name.endswith("-report.html") for name in names)
+    for row in fields["attachment"]:  # by what is in them
+        content = requests.get(row["content"], auth=(MAIL, "sandbox"), timeout=10).content
+        assert hashlib.sha256(content).hexdigest()[:12] == row["filename"].split("-")[1]
+    assert len(names) == len(set(names))
 
 
 def test_what_waits_for_somebody(case: Workspace) -> None:
