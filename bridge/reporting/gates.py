@@ -64,7 +64,7 @@ def problems(report: Report, files: Mapping[str, bytes] | None = None) -> list[P
 def _personal(report: Report, files: Mapping[str, bytes]) -> Iterator[Problem]:
     texts = {"report": report.markdown, "title": report.title}
     attached = {**report.attachments, **files}
-    texts |= {name: data.decode("utf-8", "replace") for name, data in attached.items() if name != "report.html"}
+    texts |= {name: data.decode("utf-8", "replace") for name, data in attached.items() if name != "report.html" and b"\0" not in data}
     finder = redactor()
     for name, text in texts.items():
         found = sum(value in text for value in report.personal)

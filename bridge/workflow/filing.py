@@ -18,7 +18,7 @@ from bridge.filing.run import FilingEvent
 from bridge.filing.settings import read_settings
 from bridge.filing.status import status
 from bridge.model.filing import Check, IssueRef, IssueState
-from bridge.reporting.facts import case_mask
+from bridge.reporting.facts import Mask, case_mask
 from bridge.workflow.events import Event, StepDone, StepStarted, Warned
 from bridge.workflow.rehearsal import rehearsal
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from bridge.ports import IssueTracker
     from bridge.workflow.context import Context
 
+_REVENUE = frozenset({"affected_revenue", "silent_revenue"})
+"""Values of ours that a policy without revenue keeps from the tracker."""
 _SHOWN_UNDONE = 5
 _LOOKED_AT = 20
 """Candidates whose state is asked for."""
@@ -207,15 +209,17 @@ def make(context: Context, case: Case, ledger: Ledger, *, anew: bool = False) ->
         settings=settings,
         site=context.connections.tickets().site,
         fingerprint=fingerprint,
-        redact=_redact(context, case, analysis),
+        redact=(mask := _mask(context, case, analysis)).subject,
+        words=mask.words,
+        withheld=_REVENUE if "revenue" in mask.policy.leave_out else frozenset(),
         markup="adf" if adf else "wiki",
     )
 
 
-def _redact(context: Context, case: Case, analysis: Analysis | None) -> Callable[[str], str]:
-    """Return what customers' words go through on their way into the tracker: the same policy as the report's."""
+def _mask(context: Context, case: Case, analysis: Analysis | None) -> Mask:
+    """Return what goes over customers' words, notes and comments on their way out: the same policy as the report's."""
     privacy = context.workspace.privacy
-    return case_mask(case.tickets, privacy.policy(privacy.tracker, case_id=case.id), analysis).subject
+    return case_mask(case.tickets, privacy.policy(privacy.tracker, case_id=case.id), analysis)
 
 
 def _masked(folder: Path) -> str:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from bridge.workflow.context import Context
 
 
-_ATTACHED: Final = ("affected.csv", "method.json", "report.html", "timeline.svg", "hours.svg", *ATTACHED)
+_ATTACHED: Final = ("affected.csv", "method.json", "report.html", "timeline.svg", "hours.svg", "timeline.png", "hours.png", *ATTACHED)
 """What earlier versions attached, which kept no list of it."""
 
 

@@ -74,4 +74,21 @@ def test_what_a_stricter_report_leaves_out_is_not_attached_any_more(case: Worksp
     assert case.case_file("attachments/affected.csv").exists()
     assert case.run("report", "BR-0001", "--template", "security").code == 0
     left = {path.name for path in case.case_file("attachments").iterdir()}
-    assert left == {"report.html", "timeline.svg", "hours.svg", "note-of-ours.txt"}
+    assert {"report.html", "note-of-ours.txt"} <= left
+    assert not left & {"affected.csv", "method.json", "test_reproduction.py", "reproduce.sh"}
+
+
+def test_a_public_tracker_gets_no_revenue_no_account_and_no_customers_words(case: Workspace) -> None:
+    settings = case.folder / "bridge.yaml"
+    settings.write_text(settings.read_text() + "\nprivacy: {tracker: public}\n")
+    assert case.run("report", "BR-0001").code == 0
+    planned = case.run("file", "BR-0001", "--dry-run", "--output", "json")
+    known = json.loads(case.case_file("findings.json").read_text())["cohort"]["affected"]
+    tickets = json.loads(case.case_file("case.json").read_text())["tickets"]
+    for text in (planned.out, case.case_file("report/report.html").read_text()):
+        assert not [row["name"] for row in known if row["name"] in text]
+        assert not [row["account_id"] for row in known if row["account_id"] in text]
+        assert not [ticket["subject"] for ticket in tickets if ticket["subject"] in text]
+    fields = planned.json["draft"]["fields"]
+    assert "customfield_10101" in fields
+    assert "customfield_10103" not in fields  # revenue
