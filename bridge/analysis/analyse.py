@@ -10,18 +10,20 @@ import numpy as np
 from bridge.analysis import statements as say
 from bridge.analysis.attributes import items_of
 from bridge.analysis.cohort import Account, Membership, accounts_of, cohort, membership, related_tickets
+from bridge.analysis.compare import BrokenSteps, broken_steps
 from bridge.analysis.concentration import Concentrations, concentrations
 from bridge.analysis.contrast import Contrasts, contrasts
 from bridge.analysis.events import Events, account_events, changes_of, micros
 from bridge.analysis.excerpts import excerpts
 from bridge.analysis.impact import impact
 from bridge.analysis.inputs import AnalysisInputs
-from bridge.analysis.log_tables import log_lines, log_names
+from bridge.analysis.log_tables import ORDINARY, log_lines, log_names, rank
 from bridge.analysis.novelty import Novelties, novelties
 from bridge.analysis.onset import Step, find_onset
 from bridge.analysis.opportunities import comparable, sharing, units
 from bridge.analysis.severity import severity
 from bridge.analysis.statistics import ALPHA
+from bridge.analysis.triage import Facts, triage
 from bridge.analysis.workaround import workaround
 from bridge.errors import InputError
 from bridge.model.finding import Analysis
@@ -31,14 +33,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from bridge.model.change import Change
-    from bridge.model.finding import Cohort, Finding, Impact, Onset
+    from bridge.model.finding import Cohort, Finding, FindingKind, Impact, Onset, Workaround
     from bridge.model.investigation import Investigation
 
 __all__ = ["ALGORITHM", "AnalysisInputs", "affected_accounts", "analyse"]
 
 ALGORITHM = "analysis-2026-11"
-_TESTED = ("onset", "concentration", "contrast", "novelty")
+_TESTED = ("onset", "concentration", "contrast", "novelty", "sequence")
 """Methods with a null hypothesis: they share the 5 %."""
+_OF_LOGS = frozenset({"novelty", "sequence"})
+"""Methods that compare the logs of the window with those of the baseline; they need no cohort."""
 
 Array = Any
 
@@ -92,7 +96,7 @@ def analyse(inputs: AnalysisInputs) -> Analysis:
     read = _read(inputs)
     wanted = frozenset(inputs.investigation.findings)
     voice = _voice(inputs, read, wanted)
-    novel, novel_findings = _novelty(inputs, wanted, voice)
+    told = _logs(inputs, wanted, voice)
     if read is None:
         notes = () if inputs.investigation.cohort is None else (f"evidence '{inputs.investigation.cohort.source}' is missing: no cohort",)
         return Analysis(
@@ -101,20 +105,19 @@ def analyse(inputs: AnalysisInputs) -> Analysis:
             onset=None,
             concentrations=(),
             contrasts=(),
-            novelties=novel.found,
+            novelties=told.novel.found,
             excerpts=(),
             severity=None,
             workaround=None,
-            findings=say.numbered(novel_findings),
+            findings=say.numbered(told.findings),
+            sequences=told.broken.found,
             algorithm=ALGORITHM,
             notes=notes,
         )
-    return _with_cohort(inputs, read, wanted, voice, novel, novel_findings)
+    return _with_cohort(inputs, read, wanted, voice, told)
 
 
-def _with_cohort(
-    inputs: AnalysisInputs, read: _Read, wanted: frozenset[str], voice: say.Voice, novel: Novelties, novel_findings: list[Finding]
-) -> Analysis:
+def _with_cohort(inputs: AnalysisInputs, read: _Read, wanted: frozenset[str], voice: say.Voice, told: _Told) -> Analysis:
     investigation, events, members = inputs.investigation, read.events, read.members
     related = related_tickets(events, members, inputs.tickets, inputs.candidate_tickets, investigation)
     who = cohort(events, members, read.accounts, investigation, read.minimum, inputs.tickets, related)
@@ -138,20 +141,25 @@ def _with_cohort(
             log_lines([(n, inputs.tables[n]) for n in log_names(investigation, "window") if n in inputs.tables]),
             explained.concentrations.inside,
         )
-    findings += novel_findings
+    findings += told.findings
     if around is not None and who.affected:
         findings.append(
             say.about_workaround(around, voice, None if investigation.workaround is None else investigation.workaround.evidence)
         )
     if how_bad is not None:
         findings.append(say.about_severity(how_bad, voice))
+    weighed = None if explained is None else triage(_facts(who, explained, told, around, findings))
+    if weighed is not None:
+        findings.append(say.about_triage(weighed, voice, read.source))
     return Analysis(
         cohort=who,
         impact=much,
         onset=_onset(explained),
         concentrations=() if explained is None else explained.concentrations.found,
         contrasts=() if explained is None else explained.contrasts.found,
-        novelties=novel.found,
+        novelties=told.novel.found,
+        sequences=told.broken.found,
+        triage=weighed,
         excerpts=shown,
         severity=how_bad,
         workaround=around,
@@ -193,9 +201,9 @@ def _view(inputs: AnalysisInputs, view: str) -> tuple[str, pa.Table | None]:
 
 
 def _voice(inputs: AnalysisInputs, read: _Read | None, wanted: frozenset[str]) -> say.Voice:
-    tested = [method for method in _TESTED if method in wanted and (method != "novelty" or _comparable_logs(inputs.investigation))]
+    tested = [method for method in _TESTED if method in wanted and (method not in _OF_LOGS or _comparable_logs(inputs.investigation))]
     if read is None:
-        tested = [method for method in tested if method == "novelty"]
+        tested = [method for method in tested if method in _OF_LOGS]
     return say.Voice(
         case_id=inputs.case_id,
         currency=inputs.currency,
@@ -300,19 +308,65 @@ def _comparable_logs(investigation: Investigation) -> bool:
     return bool(log_names(investigation, "baseline"))
 
 
-def _novelty(inputs: AnalysisInputs, wanted: frozenset[str], voice: say.Voice) -> tuple[Novelties, list[Finding]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What the logs of the window and of the baseline tell."""
+
+    novel: Novelties
+    broken: BrokenSteps
+    findings: list[Finding]
+
+
+def _logs(inputs: AnalysisInputs, wanted: frozenset[str], voice: say.Voice) -> _Told:
     """Compare the logs of the window with those of the baseline, where the investigation selects both."""
-    if "novelty" not in wanted:
-        return Novelties(), []
+    methods = [method for method in _TESTED if method in wanted & _OF_LOGS]
     now = [name for name in log_names(inputs.investigation, "window", around=False) if name in inputs.tables]
     before = [name for name in log_names(inputs.investigation, "baseline") if name in inputs.tables]
     if not now or not before:
-        text = "Not searched for new log templates: the investigation selects no logs of a baseline to compare with."
-        return Novelties(), [say.nothing("novelty", text, "", voice, [])]
-    found = novelties(*(log_lines([(name, inputs.tables[name]) for name in names]) for names in (now, before)), methods=voice.methods)
+        what = {"novelty": "new log templates", "sequence": "missing steps"}
+        texts = [f"Not searched for {what[method]}: the investigation selects no logs of a baseline to compare with." for method in methods]
+        said = [say.nothing(kind, text, "", voice, []) for kind, text in zip(_kinds(methods), texts, strict=True)]
+        return _Told(novel=Novelties(), broken=BrokenSteps(), findings=said)
     names = (*now, *before)
-    said = [say.about_novelty(found, item, voice, names) for item in found.found]
-    return found, said if any(item.level == "finding" for item in said) else [*said, say.no_novelty(found, voice, names)]
+    lines, old = (log_lines([(name, inputs.tables[name]) for name in some]) for some in (now, before))
+    novel, broken, said = Novelties(), BrokenSteps(), []
+    if "novelty" in methods:
+        novel = novelties(lines, old, methods=voice.methods)
+        told = [say.about_novelty(novel, item, voice, names) for item in novel.found]
+        said += told if any(item.level == "finding" for item in told) else [*told, say.no_novelty(novel, voice, names)]
+    if "sequence" in methods:
+        broken = broken_steps(*(_with_attributes([inputs.tables[name] for name in some]) for some in (before, now)), methods=voice.methods)
+        steps = [say.about_sequence(broken, item, voice, names) for item in broken.found]
+        said += steps if any(item.level == "finding" for item in steps) else [*steps, say.no_sequence(broken, voice, names)]
+    return _Told(novel=novel, broken=broken, findings=said)
+
+
+def _kinds(methods: list[str]) -> list[FindingKind]:
+    kinds: tuple[FindingKind, ...] = ("novelty", "sequence")
+    return [kind for kind in kinds if kind in methods]
+
+
+def _with_attributes(tables: list[pa.Table]) -> pa.Table:
+    """Return log events of several selections as one table, with the attributes that tell where in the code they were written."""
+    import pyarrow as pa
+
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _facts(who: Cohort, explained: _Explained, told: _Told, around: Workaround | None, findings: list[Finding]) -> Facts:
+    """Return what holds, for the triage."""
+    step = explained.step
+    return Facts(
+        cohort=who,
+        onset=None if step is None or explained.onset_level != "finding" else step.onset,
+        version_separates=step is not None and step.version is not None and step.decisive,
+        concentrations=explained.concentrations.found,
+        contrasts=explained.contrasts.found,
+        errors=tuple(item for item in told.novel.found if rank(item) < ORDINARY),
+        sequences=told.broken.found,
+        workaround=around,
+        cite={finding.kind: finding.evidence for finding in reversed(findings)},
+    )
 
 
 def _ticket_notes(inputs: AnalysisInputs) -> list[str]:

@@ -27,9 +27,9 @@ from bridge.analysis.log_tables import ERRORS, line
 from bridge.analysis.novelty import novelties
 from bridge.analysis.sequences import Step, Traces, delays, following, steps, turns
 from bridge.analysis.sides import Sides, is_error, place_of, sides_of
-from bridge.analysis.statistics import ALPHA, RATIO_FLOOR, corrected, corrected_discrete, matters, ratio_effect
+from bridge.analysis.statistics import ALPHA, RATIO_FLOOR, corrected, corrected_discrete, enrichment, matters, ratio_effect
 from bridge.logs.miner import ALGORITHM
-from bridge.model.finding import Effect, LogLine, NovelTemplate
+from bridge.model.finding import BrokenStep, Effect, LogLine, NovelTemplate
 
 Kind = Literal["missing", "new", "more", "latency", "value", "gone", "fewer"]
 _FEWEST = 3
@@ -112,7 +112,8 @@ def compare(before: pa.Table, after: pa.Table, *, by: str = "service") -> Compar
     found, tried, skipped = _templates(sides)
     broken: list[tuple[Difference, Any, Any]] = []
     if len(sides.traces.trace) and len(sides.traces_before.trace):
-        broken, more = _missing(sides)
+        broken, more, _ = _missing(sides, ALPHA / _PRICE["missing"])
+        broken = [(replace(item, q_value=_shared("missing", item.q_value)), *rest) for item, *rest in broken]
         waits, more_waits = _waits(sides)
         tried += more + more_waits
         found += waits
@@ -179,8 +180,68 @@ def _novel(sides: Sides, item: NovelTemplate, kind: Kind) -> Difference:
     )
 
 
-def _missing(sides: Sides) -> tuple[list[tuple[Difference, Any, Any]], int]:
-    """Return broken steps, each with the traces in which it broke and the places at which it did; an error that does not follow any more is none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenSteps:
+    """What breaks in the traces of a case's logs, and what was tried."""
+
+    found: tuple[BrokenStep, ...] = ()
+    tried: int = 0
+    traces: int = 0
+    traces_before: int = 0
+    best_q: float = 1.0
+    seen: int | None = None
+    """Traces with a step that never broke before which would have been seen broken."""
+
+
+def broken_steps(before: pa.Table, after: pa.Table, *, methods: int = 1) -> BrokenSteps:
+    """Return the steps that break, what breaks first at the front; `methods` shares the 5 % with other methods."""
+    sides = sides_of(before, after, "service")
+    units, units_before = (len(np.unique(side.trace)) for side in (sides.traces, sides.traces_before))
+    if not units or not units_before:
+        return BrokenSteps(traces=units, traces_before=units_before)
+    broken, tried, best = _missing(sides, ALPHA / methods)
+    ranked = _ranked(sides, [], broken)[:_LISTED]
+    level = ALPHA / methods / max(1, tried)
+    hits = np.arange(1, min(units, units_before) + 1)
+    able = np.flatnonzero(enrichment(hits, hits, units + units_before, units) <= level)
+    return BrokenSteps(
+        found=tuple(_step(item) for item in ranked),
+        tried=tried,
+        traces=units,
+        traces_before=units_before,
+        best_q=best,
+        seen=int(hits[able[0]]) if len(able) else None,
+    )
+
+
+def _step(item: Difference) -> BrokenStep:
+    return BrokenStep(
+        service=item.group,
+        missing=item.template,
+        follows=item.follows or "",
+        follows_service=item.follows_group or "",
+        instead=item.instead,
+        usual=item.usual,
+        position=item.position,
+        follows_position=item.follows_position,
+        traces=int(item.count),
+        traces_total=item.total,
+        traces_before=int(item.count_before),
+        traces_before_total=item.total_before,
+        first=item.first,
+        ratio=item.effect,
+        p_value=item.p_value,
+        q_value=item.q_value,
+        exemplars=item.exemplars,
+        exemplars_before=item.exemplars_before,
+    )
+
+
+def _missing(sides: Sides, level: float) -> tuple[list[tuple[Difference, Any, Any]], int, float]:
+    """Return broken steps whose q-value is at most `level`, each with its traces and the places where it is missed.
+
+    With them how many were tried, and the least q-value. An error that does not follow any more is no broken step.
+    """
     groups = {name: number for number, name in enumerate(sorted({group for group, _ in sides.kinds}))}
     group = np.array([groups[name] for name, _ in sides.kinds], dtype=np.int64)
     errors = np.array([is_error(sides, kind) for kind in range(len(sides.kinds))], dtype=bool)
@@ -188,15 +249,15 @@ def _missing(sides: Sides) -> tuple[list[tuple[Difference, Any, Any]], int]:
     every = [*steps(now, before, group, errors), *turns(now, before, group, errors)]
     q = corrected_discrete([step.p_value for step in every], [step.least_p for step in every])
     found, shown = [], list[Step]()
-    for step, value in zip(every, [_shared("missing", value) for value in q.tolist()], strict=True):
+    for step, value in zip(every, q.tolist(), strict=True):
         counts = (step.missing, step.traces, step.missing_before, step.traces_before)
-        if value <= ALPHA and step.missing >= _FEWEST and bool(matters(*counts)):
+        if value <= level and step.missing >= _FEWEST and bool(matters(*counts)):
             if any(item.first == step.first and item.follower == step.follower for item in shown):
                 continue
             shown.append(step)
             # Where it would have come: what is missed earlier is missed first.
             found.append((_broken(sides, step, value), now.trace[step.broken], step.broken + step.distance))
-    return found, len(every)
+    return found, len(every), float(q.min()) if len(q) else 1.0
 
 
 def _broken(sides: Sides, step: Step, q: float) -> Difference:

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from bridge.analysis.compare import BrokenSteps
     from bridge.analysis.concentration import Concentrations
     from bridge.analysis.contrast import Contrasts
     from bridge.analysis.novelty import Novelties
     from bridge.analysis.onset import Step
     from bridge.model.change import Change
     from bridge.model.finding import (
+        BrokenStep,
         Cohort,
         Concentration,
         Condition,
@@ -29,11 +31,14 @@ if TYPE_CHECKING:
         NovelTemplate,
         Onset,
         Severity,
+        Triage,
         Workaround,
     )
 
 _MINUTES_A_DAY = 1440
 _SECONDS_A_DAY = 86_400
+_TEXT = 160
+"""Characters of a template in a statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,6 +331,80 @@ def no_novelty(found: Novelties, voice: Voice, names: Sequence[str]) -> Finding:
         nothing("novelty", f"No error or warning is new or clearly more frequent ({seen}).", searched, voice, names),
         q_value=voice.corrected(found.best_q),
     )
+
+
+def about_sequence(found: BrokenSteps, item: BrokenStep, voice: Voice, names: Sequence[str]) -> Finding:
+    """Say that a step that normally follows is missing, or another comes."""
+    leads = not item.usual and 2 * item.first >= item.traces
+    instead = f"; instead comes '{item.instead[:_TEXT]}'" if item.instead else "; nothing comes instead"
+    caveats = (
+        ("What comes instead came before, too, only less often: maybe other things are asked for.",)
+        if item.usual
+        else ("The service whose event is missing is named; one that writes nothing on this way can't be.",)
+        if leads
+        else ("Something else goes missing earlier in most of these traces.",)
+    )
+    return Finding(
+        id="",
+        kind="sequence",
+        level="finding" if leads else "note",
+        statement=(
+            f"{item.service}: '{item.missing[:_TEXT]}' is missing after '{item.follows[:_TEXT]}' of {item.follows_service} in {item.traces:,} of "
+            f"{item.traces_total:,} traces, before in {item.traces_before:,} of {item.traces_before_total:,}{instead}."
+        ),
+        effect=item.ratio,
+        p_value=item.p_value,
+        q_value=voice.corrected(item.q_value),
+        evidence=voice.cite(*names),
+        searched=_sequence_searched(found),
+        check=voice.check(names[0]),
+        caveats=caveats,
+    )
+
+
+def no_sequence(found: BrokenSteps, voice: Voice, names: Sequence[str]) -> Finding:
+    """No step is missing, or there is nothing to learn steps from."""
+    if not found.tried:
+        text = f"Too few to tell whether steps are missing: {found.traces:,} traces, {found.traces_before:,} before, and no event that 3 of them share."
+        return nothing("sequence", text, "", voice, names)
+    seen = (
+        f"a step that breaks in {found.seen} traces and never broke before would have been seen"
+        if found.seen
+        else "too few traces to see any"
+    )
+    text = f"No step that normally follows is missing ({seen})."
+    return replace(nothing("sequence", text, _sequence_searched(found), voice, names), q_value=voice.corrected(found.best_q))
+
+
+def _sequence_searched(found: BrokenSteps) -> str:
+    return f"{found.tried:,} steps in {found.traces:,} traces against {found.traces_before:,} before"
+
+
+def about_triage(item: Triage, voice: Voice, source: str) -> Finding:
+    """Say what it most likely is, with what speaks for it and what against."""
+    nature = "Undecided whether user error, configuration, or defect" if item.nature == "undecided" else f"Most likely a {item.nature}"
+    scale = "isolated or systemic can't be told" if item.scale == "undecided" else item.scale
+    natures = ("defect", "configuration", "user error")
+    if item.nature == "undecided":
+        sides = [_said(item, one, speaks_for=speaks) for one in natures for speaks in (True, False)]
+    else:
+        own = [_said(item, item.nature, speaks_for=True), _said(item, item.nature, speaks_for=False)]
+        sides = own + [_said(item, one, speaks_for=True) for one in natures if one != item.nature]
+    return Finding(
+        id="",
+        kind="triage",
+        level="note" if item.nature == "undecided" else "finding",
+        statement=" ".join([f"{nature}, {scale}.", *(side for side in sides if side)]),
+        searched=f"{len(item.reasons)} reasons: the other findings of this case, each for or against user error, configuration, defect, isolated, systemic",
+        evidence=tuple(dict.fromkeys(cited for reason in item.reasons for cited in reason.evidence)),
+        check=voice.check(source),
+        caveats=("It adds up what was found and proves nothing: a person decides.",),
+    )
+
+
+def _said(item: Triage, about: str, *, speaks_for: bool) -> str:
+    reasons = [reason.statement for reason in item.reasons if reason.about == about and reason.speaks_for is speaks_for]
+    return f"{'For' if speaks_for else 'Against'} {about}: {'; '.join(reasons)}." if reasons else ""
 
 
 def about_workaround(item: Workaround, voice: Voice, name: str | None) -> Finding:

@@ -257,6 +257,37 @@ class NovelTemplate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenStep:
+    """In these traces the event that normally follows is missing. Counts traces, not lines. Texts are untrusted."""
+
+    service: str
+    """Whose event is missing: who is blamed."""
+    missing: str
+    """Template of the event that normally comes."""
+    follows: str
+    """Template of the event after which it is missed."""
+    follows_service: str
+    instead: str | None
+    """What most often comes in its place; None: nothing comes."""
+    usual: bool
+    """What comes instead came there before, too, only less often: maybe other things are asked for."""
+    position: str | None
+    """Line of code that writes it, where the logs say so."""
+    follows_position: str | None
+    traces: int
+    traces_total: int
+    traces_before: int
+    traces_before_total: int
+    first: int
+    """Traces in which nothing else went missing earlier."""
+    ratio: Effect
+    p_value: float
+    q_value: float
+    exemplars: tuple[LogLine, ...]
+    exemplars_before: tuple[LogLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Excerpt:
     """The log lines of one exemplar failure, in time order."""
 
@@ -280,6 +311,31 @@ class Severity:
     """Dated id of the policy: `gitlab-2026-11`."""
     criteria: tuple[str, ...] = ()
     """Every criterion that was judged, with its value."""
+
+
+Nature = Literal["defect", "configuration", "user error"]
+Scale = Literal["isolated", "systemic"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One piece of evidence that speaks for or against something."""
+
+    about: Nature | Scale
+    speaks_for: bool
+    statement: str
+    weight: int
+    """2: strong, 1: weak."""
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triage:
+    """What it most likely is, and why: never a bare label. A person decides."""
+
+    nature: Nature | Literal["undecided"]
+    scale: Scale | Literal["undecided"]
+    reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,6 +411,8 @@ class Analysis:
     workaround: Workaround | None
     findings: tuple[Finding, ...]
     related: tuple[RelatedTicket, ...] = ()
+    sequences: tuple[BrokenStep, ...] = ()
+    triage: Triage | None = None
     algorithm: str = ""
     """Dated id of the analysis: results of different ids are not compared."""
     notes: tuple[str, ...] = field(default=())

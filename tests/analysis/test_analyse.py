@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +15,15 @@ from bridge.analysis.analyse import affected_accounts, analyse
 from bridge.analysis.inputs import AnalysisInputs
 from bridge.errors import InputError
 from bridge.model.finding import Analysis, Condition
+from tests.analysis.test_compare import lost, request
+from tests.analysis.test_compare import world as trace_world_of
 from tests.analysis.worlds import START, TIME, Shape, investigation, log_table, log_world, ticket, world
 
 PLANTED = Shape(seed=3, failing=0.001, bursts=1, cause=(("a1", "v0"),))
+
+
+def trace_world(kinds: list[Any], *, seed: int = 1) -> pa.Table:
+    return trace_world_of(seed, kinds)
 
 
 @pytest.fixture(scope="module")
@@ -200,3 +207,34 @@ def test_the_workaround_counts_each_try_once(planted: AnalysisInputs) -> None:
 def test_a_wrong_parameter_is_an_input_error(planted: AnalysisInputs) -> None:
     with pytest.raises(InputError, match="minimum"):
         analyse(replace(planted, parameters={"minimum": "two"}))
+
+
+def test_a_step_that_is_missing_is_a_finding_of_a_case() -> None:
+    before = trace_world([request] * 60)
+    after = trace_world([lost if number % 2 else request for number in range(40)], seed=2)
+    case = replace(
+        world(PLANTED),
+        investigation=investigation(cohort=None, findings=("novelty", "sequence")),
+        tables={"logs": after, "quiet_logs": before},
+    )
+    analysis = analyse(case)
+    first = analysis.sequences[0]
+    assert (first.service, first.missing, first.traces, first.traces_total) == ("contacts", "contact <*> found", 20, 40)
+    said = [finding for finding in analysis.findings if finding.kind == "sequence"]
+    assert said[0].level == "finding"
+    assert "'contact <*> found' is missing after 'find contact <*>' of contacts in 20 of 40 traces, before in 0 of 60" in said[0].statement
+    assert (said[0].evidence, said[0].check) == (("E5", "E6"), "bridge show BR-0001 --evidence logs")
+    assert said[0].q_value is not None
+    assert said[0].q_value == pytest.approx(2 * first.q_value)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_step_is_missing_where_none_is(seed: int) -> None:
+    logs = {"logs": trace_world([request] * 40, seed=10 + seed), "quiet_logs": trace_world([request] * 60)}
+    case = replace(world(PLANTED), investigation=investigation(cohort=None, findings=("sequence",)), tables=logs)
+    analysis = analyse(case)
+    assert analysis.sequences == ()
+    assert [finding.level for finding in analysis.findings] == ["nothing"]
+    assert "never broke before would have been seen" in analysis.findings[0].statement
+    few = analyse(replace(case, tables={name: table.slice(0, 2) for name, table in logs.items()}))
+    assert few.findings[0].statement.startswith("Too few to tell whether steps are missing")
