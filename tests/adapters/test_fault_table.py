@@ -6,6 +6,7 @@ BRIDGE_FAULT_TABLE=1 plays all of it (`make faults-long`) and prints the counts.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from collections import Counter
@@ -21,6 +22,7 @@ from bridge.adapters.tickets.zendesk import Zendesk
 from bridge.adapters.trackers.jira import Jira
 from bridge.errors import BridgeError, RetryLaterError, UnknownOutcomeError
 from bridge.model.filing import Attachment, IssueDraft, IssueRef, RemoteLink
+from bridge.model.ticket import Ticket
 from bridge.model.window import Window
 from bridge.sandbox.faults import Fault
 from bridge.sandbox.server import RunningSandbox
@@ -41,6 +43,8 @@ class Site:
     issue: IssueRef
     other: IssueRef
     file: Path
+    comment: str
+    ticket: Ticket
 
 
 def draft() -> IssueDraft:
@@ -77,12 +81,16 @@ READS: dict[str, Callable[[Site], object]] = {
     "created": lambda s: s.desk.created(WINDOW),
     "comments of a ticket": lambda s: s.desk.comments("ZD-1001"),
     "links": lambda s: s.desk.links("ZD-1001"),
+    "merged_into": lambda s: s.desk.merged_into(dataclasses.replace(s.ticket, tags=("closed_by_merge",))),
+    "check of the tracker": lambda s: s.jira.check(),
+    "check of the help desk": lambda s: s.desk.check(),
 }
 WRITES: dict[str, Callable[[Site], object]] = {
     "create": lambda s: s.jira.create(draft()),
     "attach": lambda s: s.jira.attach(s.issue, Attachment(name="a.csv", path=str(s.file), sha256="0" * 64, media_type="text/csv")),
     "put_remote_link": lambda s: s.jira.put_remote_link(s.issue, LINK),
     "add_comment": lambda s: s.jira.add_comment(s.issue, "text"),
+    "update_comment": lambda s: s.jira.update_comment(s.issue, s.comment, "text"),
     "update_fields": lambda s: s.jira.update_fields(s.issue, {"customfield_10101": 3}),
     "add_labels": lambda s: s.jira.add_labels(s.issue, ["more"]),
     "link_duplicate": lambda s: s.jira.link_duplicate(s.other, s.issue),
@@ -126,7 +134,8 @@ def opened(sandbox: RunningSandbox, folder: Path) -> Iterator[Site]:
     file.write_text("account_id\n", encoding="utf-8")
     with running.tracker(f"{sandbox.url}/jira", folder) as jira, running.desk(f"{sandbox.url}/zendesk", folder) as desk:
         jira.preflight(draft(), ())
-        yield Site(jira, desk, jira.create(draft()), jira.create(draft()), file)
+        issue = jira.create(draft())
+        yield Site(jira, desk, issue, jira.create(draft()), file, jira.add_comment(issue, "text"), desk.get("ZD-1001"))
 
 
 def outcome(operation: Callable[[Site], object], site: Site) -> str:
