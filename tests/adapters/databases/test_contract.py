@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -89,6 +90,25 @@ def test_cut_at_the_cap_is_not_complete_and_not_empty(open_app: Open) -> None:
 def test_no_rows_still_have_columns(open_app: Open) -> None:
     result = run(open_app(), "SELECT account_id, seats FROM accounts WHERE 1 = 0")
     assert (result.table.num_rows, result.truncated, result.table.column_names) == (0, False, ["account_id", "seats"])
+
+
+def test_cancelling_from_another_thread_ends_it_within_two_seconds(open_app: Open) -> None:
+    database = open_app()
+    if database.dialect == "clickhouse":
+        pytest.skip("chdb can't be interrupted: it ends at its limit of seconds")
+    endless = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS c FROM n"
+    cancelled: list[float] = []
+
+    def cancel() -> None:
+        cancelled.append(time.monotonic())
+        database.cancel()
+
+    timer = threading.Timer(0.7, cancel)
+    timer.start()
+    with pytest.raises(BridgeError):
+        run(database, endless, Limits(rows=10, seconds=30))
+    assert time.monotonic() - cancelled[0] < 2
+    timer.join()
 
 
 def test_a_runaway_ends_on_time_and_says_so(open_app: Open) -> None:
