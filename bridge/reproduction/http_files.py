@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 
 from bridge.reproduction.atoms import Location, route
-from bridge.reproduction.exports import MARK, Line, Script, comment, plain, target_of, unquoted, zulu
+from bridge.reproduction.exports import MARK, Line, Script, Variable, comment, plain, target_of, unquoted, zulu
 from bridge.reproduction.identities import HOLE
 
 
@@ -31,9 +32,7 @@ def http_file(made: Script) -> str:
             out += ["", _braced(unquoted(line), "$processEnv ")]
         out += ["", *_asserts(made, line)]
         # Values get their names right after the answer that gave them.
-        out += [
-            f"@{given.name}={{{{answer_{line.number}{_dotted(given.source)}}}}}" for given in line.gives if given.source.place == "json"
-        ]
+        out += [_given(line.number, given) for given in line.gives]
         out.append("")
     return "\n".join(out)
 
@@ -46,6 +45,29 @@ def _asserts(made: Script, line: Line) -> list[str]:
     out = [f"?? status == {oracle.status}"]
     out += [f"?? js response.parsedBody.{check.field} {check.operator} {json.dumps(check.value)}" for check in oracle.checks]
     return out + [f"?? body includes {word}" for word in made.error_words]
+
+
+def _given(number: int, given: Variable) -> str:
+    """Return the line that names a value of an answer; what is not in a JSON body takes a line of script."""
+    source = given.source
+    if source.place == "json":
+        return f"@{given.name}={{{{answer_{number}{_dotted(source)}}}}}"
+    name, _, at = source.key.partition("/")
+    if source.place == "cookie":
+        value = f"/(?:^|[,; ]){re.escape(source.key)}=([^;]*)/.exec(String(response.headers['set-cookie']))[1]"
+    else:
+        value = f"response.headers['{name}']"
+        value = f"new URL({value}, 'http://x').pathname.split('/')[{int(at) + 1}]" if at else value
+    return f"{{{{\n  exports.{given.name} = {value};\n}}}}"
+
+
+def _captured(source: Location) -> str:
+    if source.place == "json":
+        return f'jsonpath "${_dotted(source)}"'
+    if source.place == "cookie":
+        return f'cookie "{source.key}"'
+    name, _, at = source.key.partition("/")
+    return f'header "{name}" regex "^(?:https?://[^/]+)?(?:/[^/?#]+){{{at}}}/([^/?#]+)"' if at else f'header "{name}"'
 
 
 def _dotted(source: Location) -> str:
@@ -81,9 +103,8 @@ def hurl(made: Script) -> str:
             out.append(_braced(unquoted(line), ""))
         last = line.number == made.lines[-1].number
         out.append(f"HTTP {oracle.status if last else line.status}")
-        given = [v for v in line.gives if v.source.place == "json"]
-        if given:
-            out += ["[Captures]", *[f'{v.name}: jsonpath "${_dotted(v.source)}"' for v in given]]
+        if line.gives:
+            out += ["[Captures]", *[f"{given.name}: {_captured(given.source)}" for given in line.gives]]
         out += [*_hurl_asserts(made, line), ""]
     return "\n".join(out)
 

@@ -68,10 +68,13 @@ def anonymous(steps: Sequence[Exchange]) -> Anonymous:
 
 
 def without_stand_ins(step: Exchange, linked: Sequence[object]) -> Exchange:
-    """Return the step with stand-ins that no link will replace made token holes; `linked` holds its links' targets."""
+    """Return the step with stand-ins that no link will replace made token holes; `linked` holds its links' targets.
+
+    A stand-in in a path stays: it is part of what was asked for, not of who asked.
+    """
     request = step.request
     for atom in request_atoms(request):
-        if atom.where not in linked and _STAND_IN.fullmatch(atom.text):
+        if atom.where not in linked and atom.where.place != "path" and _STAND_IN.fullmatch(atom.text):
             request = substitute(request, atom.where, f"{atom.before}${{token}}{atom.after}")
     return replace(step, request=request)
 

@@ -1,13 +1,15 @@
 """Shrinking compared: ours, ddmin, ProbDD (both written here), and picire where it is installed. Run: make bench-reproduction
 
-picire needs an environment of its own: PICIRE_SITE names its site-packages (python -m venv x; x/bin/pip install picire==21.8).
+picire needs an environment of its own: BRIDGE_PEERS names its Python (python -m venv x; x/bin/pip install picire==21.8).
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import platform
 import random
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bridge.reproduction.links import compare, entity_slice, scenario_of
-from bridge.reproduction.reduce import Items, Search, Trust, smallest, trust
+from bridge.reproduction.reduce import Items, Search, Trust, background, smallest, trust
 from bridge.reproduction.scenario import Played, Scenario, plan, play
 from tests.reproduction.shop import Bug, Ids, Recorded, Shop, record
 
@@ -146,20 +148,25 @@ class Counter:
 
 
 def shrinking() -> None:
+    print("\n== shrinking: replays and requests (medians and the most of 15 seeds)")
     algorithms: dict[str, Callable[[Counter], frozenset[int]]] = {
         "ours": Counter.ours,
         "ddmin": lambda c: c.other(ddmin),
         "ProbDD": lambda c: c.other(probdd),
     }
     try:
-        if os.environ.get("PICIRE_SITE"):
-            sys.path.append(os.environ["PICIRE_SITE"])
-        import picire as _package  # noqa: F401 - is it there?
+        if os.environ.get("BRIDGE_PEERS"):
+            question = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+            asked = subprocess.run([os.environ["BRIDGE_PEERS"], "-c", question], capture_output=True, text=True, check=True)
+            sys.path.append(asked.stdout.strip())
+        import picire as package
+
+        print(f"peers: picire {package.__version__} (its defaults), ddmin and ProbDD written here; Python {platform.python_version()}")
 
         logging.getLogger("picire").setLevel(logging.ERROR)
         algorithms["picire"] = lambda c: c.other(picire)
     except ImportError:
-        print("picire is not installed: left out (see the docstring)")
+        print("picire is not installed: left out (see the docstring); ddmin and ProbDD written here")
     print(f"{'':10}{'bug':5}{'mode':9}{'exact':>8}{'replays':>9}{'most':>6}{'requests':>10}{'most':>8}{'s':>7}")
     for bug in ("A", "B", "C"):
         for mode in ("plain", "closure", "slice"):
@@ -182,7 +189,8 @@ def shrinking_row(bug: Bug, mode: str, name: str, algorithm: Callable[[Counter],
     )
 
 
-def flakiness(trials: int = 400) -> None:
+def flakiness(trials: int = 200) -> None:
+    print("\n== failures that do not always fail; the false ones are not told to the search")
     print(f"\n{'rate':>5}{'false':>7}{'replays':>9}{'measuring':>11}{'exact':>8}{'sufficient':>12}")
     for rate, false in ((1.0, 0.0), (0.6, 0.0), (0.3, 0.0), (0.2, 0.0), (1.0, 0.03), (0.6, 0.03)):
         rows = [_flaky(seed, rate, false) for seed in range(trials)]
@@ -202,12 +210,15 @@ def _flaky(seed: int, rate: float, false: float, count: int = 199) -> tuple[int,
     while runs < 4 or not seen:
         seen += run(whole)
         runs += 1
-    search = Search(run=run, trust=trust(seen, runs, false), producers={}, fixed=frozenset({count}))
+    search = Search(run=run, trust=trust(seen, runs), producers={}, fixed=frozenset({count}), whole=(seen, runs))
+    # What a workflow does: nobody tells it that there are false failures.
+    background(search, whole, ())
     left = frozenset(smallest(search, whole).items) - {count}
     return search.replays, search.measured, left == needed, left >= needed
 
 
 def correlation() -> None:
+    print("== links: precision and recall, from the record alone and after replay-and-compare (10 recordings each)")
     print(f"\n{'ids':6}{'links':>7}{'precision':>11}{'recall':>8}{'after':>10}{'recall':>8}{'replays':>9}{'proven':>8}")
     kinds: tuple[Ids, ...] = ("uuid", "int")
     for ids in kinds:
