@@ -22,7 +22,7 @@ from bridge.logs.question import Question
 from bridge.logs.records import Event
 from bridge.logs.selection import read_all
 
-EXAMPLES = int(os.environ.get("BRIDGE_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("BRIDGE_EXAMPLES", "6"))
 EDGE = {
     "log_format": '$remote_addr [$time_local] "$request" $status',
     "samples": ['10.0.0.7 [10/Mar/2026:02:00:01 +0000] "GET / HTTP/1.1" 200'],
