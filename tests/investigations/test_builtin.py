@@ -131,3 +131,10 @@ def test_nothing_else_is_recorded() -> None:
 def test_the_pages_are_up_to_date() -> None:
     old = [str(path) for path, text in pages(CATALOG).items() if path.read_text(encoding="utf-8") != text]
     assert old == [], "run: bridge investigations docs"
+
+
+def test_every_query_bounds_what_the_server_reads(investigation: Investigation) -> None:
+    queries = [item for item in investigation.evidence if isinstance(item, SqlEvidence) and item.view is None and not item.joins]
+    unbounded = {f"{investigation.id}/{item.name}" for item in queries if ":window_" not in item.sql and ":account" not in item.sql}
+    # What differs may have been written to the second store at any time: kinds and accounts narrow it, and its README says so.
+    assert unbounded <= {"store-differences/second_rows"}
