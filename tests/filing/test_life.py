@@ -71,6 +71,22 @@ def test_each_news_reaches_each_ticket_once(world: World) -> None:
     world.end()
 
 
+def test_an_echo_of_ours_is_no_question(world: World) -> None:
+    plan = small_plan(world.folder)
+    world.run(plan)
+    issue = world.issues[0]
+    issue.category, issue.status = "indeterminate", "Waiting for customer"
+    issue.comments.append(world.said("Which browser is it?"))
+    world.run(small_plan(world.folder, tickets=2))  # and then comes our own comment with the tickets
+    assert plan.marker in issue.comments[-1].body
+    asked = world.follow(plan)
+    assert asked.notices == ("REP-1 needs information: Which browser is it?",)
+    assert told(world, "ZD-1")[0] == "Engineering needs information for REP-1 (Waiting for customer)."
+    assert "The question: Which browser is it?" in world.tickets["ZD-1"].comments[-1].body
+    assert world.follow(plan).notices == ()
+    world.end()
+
+
 @pytest.mark.parametrize(
     ("resolution", "word", "line"),
     [
