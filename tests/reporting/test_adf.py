@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge.reporting import adf, parse
-from bridge.reporting.build import Report
+from bridge.reporting import adf, example, parse
+from bridge.reporting.build import Report, build, list_templates
 from bridge.reporting.nodes import (
     Block,
     Break,
@@ -32,6 +33,8 @@ from bridge.reporting.nodes import (
     Table,
     Text,
 )
+from bridge.reporting.template import template_info
+from bridge.workflow.templates import policy
 from tests.reporting.adf_documents import document, faults
 
 WORDS = st.text(alphabet="ab <{[*", max_size=5)
@@ -85,6 +88,15 @@ def schema(corpora: Path) -> Any:
 @pytest.mark.corpora
 def test_reports_are_valid_by_atlassians_schema(schema: Any, reports: dict[str, Report]) -> None:
     for report in reports.values():
+        assert [error.message for error in schema.iter_errors(json.loads(report.adf))] == []
+
+
+@pytest.mark.corpora
+@pytest.mark.parametrize("name", [info.name for info in list_templates()])
+def test_every_template_gives_valid_adf(schema: Any, name: str) -> None:
+    info = template_info(name)
+    for facts in (example.full(), example.load("new-errors"), example.nothing()):
+        report = build(replace(facts, policy=policy(info)), info.path)
         assert [error.message for error in schema.iter_errors(json.loads(report.adf))] == []
 
 
