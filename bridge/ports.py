@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Leaving = Callable[[bool], None]
 """Told True right before the first byte of a write that must not be repeated leaves this machine; False when it
-certainly was not taken (busy, not reached) and will be sent again later. What it raises ends the call unsent."""
+certainly was not taken (busy, not reached) and will be sent again later. What it raises ends the call unsent.
+An adapter has to call it: a write that was never told to leave is sent again after a crash."""
 
 
 def unwatched(_leaves: bool, /) -> None:  # noqa: FBT001 - see Leaving
