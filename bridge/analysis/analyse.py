@@ -132,7 +132,7 @@ def _with_cohort(inputs: AnalysisInputs, read: _Read, wanted: frozenset[str], vo
         explained = _explain(inputs, read, wanted, voice)
         began = None if explained.step is None else explained.step.onset.first_failure
         much = impact(events, who, read.accounts, inputs.window, began, explained.possible)
-        how_bad = severity(investigation, who, much, around)
+        how_bad = severity(investigation, who, much, around, inputs.policy)
         findings += _impact_findings(much, who, voice, read.source)
         findings += _explained_findings(explained, wanted, voice, read.source)
         shown = excerpts(

@@ -6,6 +6,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from bridge.analysis.cohort import ZERO, Account, unknown
 from bridge.analysis.events import DAY, micros, moment
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from bridge.model.window import Window
 
 Trend = Literal["rising", "steady", "falling", "too few to tell"]
+USERS = ("user_id", "user")
+"""Columns of events that name a user."""
 GROWTH = 1.5
 """A change of the rate that matters: `steady` means that the interval excludes it, up and down."""
 _FEWEST_DAYS = 4
@@ -70,6 +74,7 @@ def impact(
             interval=poisson(failures, exposure),
         ),
         days=_days(events, failing, own, window),
+        users=_users(events, failing),
         trend=trend(events.at[failing & since], events.at[own & possible] % DAY, first, micros(window.end)),
     )
 
@@ -101,6 +106,15 @@ def trend(failing: Array, clock: Array, first: int, end: int) -> Trend:
     spread = _Z90 * np.sqrt(ratio * (1 / max(x0, 0.5) + 1 / max(x1, 0.5)))
     low, high = np.exp(np.log(max(x1, 0.5) / t1 * t0 / max(x0, 0.5)) + np.array([-spread, spread]))
     return "steady" if low > 1 / GROWTH and high < GROWTH else "too few to tell"
+
+
+def _users(events: Events, failing: Array) -> int | None:
+    """Return the different users with a failure; None where the events name none."""
+    for name in USERS:
+        if name in events.table.column_names:
+            known = events.table[name].filter(pa.array(failing)).drop_null()
+            return len(pc.unique(known)) if len(known) else None
+    return None
 
 
 def _groups(affected: Sequence[AffectedAccount], everyone: Sequence[Account], of: Callable[[Any], str]) -> tuple[GroupCount, ...]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bridge.analysis.severity import GITLAB_2026_11, Policy
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -32,6 +34,8 @@ class AnalysisInputs:
     """The case's tickets."""
     candidate_tickets: Sequence[Ticket] = field(default=())
     """Other tickets of affected accounts; empty when they were not fetched (yet)."""
+    policy: Policy = GITLAB_2026_11
+    """Of severity."""
     currency: str = "EUR"
     seed: int = 0
     """For the replicates of the scans; take it from the case, so that a second run gives the same bytes."""

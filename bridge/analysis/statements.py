@@ -104,13 +104,14 @@ def about_impact(impact: Impact, voice: Voice, source: str, caveats: tuple[str, 
     """Revenue, how often, and where it goes."""
     low, high = _percent(impact.share)
     trend = {"too few to tell": "too few days or failures to tell a trend"}.get(impact.trend, impact.trend)
+    users = "" if impact.users is None else f"{impact.users:,} user{'' if impact.users == 1 else 's'} saw it; "
     return Finding(
         id="",
         kind="impact",
         level="finding",
         statement=(
             f"{_money(impact.arr, voice)} a year and {impact.seats:,} seats are affected, {_money(impact.arr_silent, voice)} of it in silent accounts; "
-            f"{impact.failures:,} of their {impact.events:,} events since the first failure failed "
+            f"{users}{impact.failures:,} of their {impact.events:,} events since the first failure failed "
             f"({impact.frequency.value or 0:.2g} a day and account, {_span(impact.frequency.interval)}), {trend}."
         ),
         effect=impact.share,
@@ -146,6 +147,10 @@ def about_onset(step: Step | None, level: str, voice: Voice, source: str, condit
     caveats = ["A change before the first failure is a candidate, not a proven cause."] if onset.change else []
     if onset.rivals:
         caveats.append("Other changes in the same gap: " + "; ".join(_change(change) for change in onset.rivals[:5]) + ".")
+    if onset.rate_bound_before is not None and not onset.failures_before and onset.rate_bound_before > share / 2:
+        caveats.append(
+            f"A short time before: {onset.exposure_before:,} events can't rule out that up to {onset.rate_bound_before:.0%} failed then, too."
+        )
     if level == "note":
         caveats.append(f"Too few stretches of time with failures to tell a beginning from a burst ({step.blocks} in all).")
     return Finding(
@@ -291,6 +296,13 @@ def no_contrast(found: Contrasts, voice: Voice, names: Sequence[str], searched: 
 def about_novelty(found: Novelties, item: NovelTemplate, voice: Voice, names: Sequence[str]) -> Finding:
     """A template that is new or much more frequent."""
     failing = rank(item) < ORDINARY
+    short = (
+        (
+            f"A short baseline: {found.units_before:,} {found.unit} against {found.units:,} now; how much rates differ from day to day is not known.",
+        )
+        if found.units_before < 2 * found.units
+        else ()
+    )
     change = "new" if not item.traces_before else "more frequent"
     where = f" in {item.accounts:,} accounts" if item.accounts else ""
     return Finding(
@@ -307,9 +319,12 @@ def about_novelty(found: Novelties, item: NovelTemplate, voice: Voice, names: Se
         searched=f"{found.tried:,} templates in {found.units:,} {found.unit} against {found.units_before:,} before",
         check=voice.check(names[0]),
         caveats=(
-            ("A new error need not be the cause: what fails first often logs last.",)
-            if failing
-            else ("An ordinary event: it says that something else happened, not that it failed.",)
+            (
+                "A new error need not be the cause: what fails first often logs last."
+                if failing
+                else "An ordinary event: it says that something else happened, not that it failed."
+            ),
+            *short,
         ),
     )
 

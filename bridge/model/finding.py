@@ -148,6 +148,8 @@ class Impact:
     """Failures per affected account and day since the onset, with its Poisson interval."""
     days: tuple[DayCount, ...]
     trend: Literal["rising", "steady", "falling", "too few to tell"]
+    users: int | None = None
+    """Different users of affected accounts with a failure, where the events name them (user_id or user); None: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

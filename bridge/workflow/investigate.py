@@ -23,6 +23,7 @@ from bridge.sql.parameters import Value, resolve
 from bridge.workflow.collect import Collected, collect, plain
 from bridge.workflow.events import StepDone, StepStarted, Warned
 from bridge.workflow.permitted_values import values_of
+from bridge.workflow.severity_policy import policy
 
 if TYPE_CHECKING:
     from bridge.workflow.context import Context
@@ -168,6 +169,7 @@ def _findings(
         tables=collected.tables,
         evidence_ids={p.name: p.id for p in collected.provenances},
         tickets=case.tickets,
+        policy=policy(context.workspace.root),
         currency=context.workspace.currency,
         seed=_SEED,
         case_id=case.id,

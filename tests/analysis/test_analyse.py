@@ -238,3 +238,53 @@ def test_no_step_is_missing_where_none_is(seed: int) -> None:
     assert "never broke before would have been seen" in analysis.findings[0].statement
     few = analyse(replace(case, tables={name: table.slice(0, 2) for name, table in logs.items()}))
     assert few.findings[0].statement.startswith("Too few to tell whether steps are missing")
+
+
+def test_users_are_counted_where_the_events_name_them(planted: AnalysisInputs, found: Analysis) -> None:
+    assert found.impact is not None
+    assert found.impact.users is None
+    events = planted.tables["events"]
+    names = [f"{account}-u{number % 2}" for number, account in enumerate(events["account_id"].to_pylist())]
+    named = analyse(replace(planted, tables={**planted.tables, "events": events.append_column("user_id", pa.array(names))}))
+    assert named.impact is not None
+    assert found.cohort is not None
+    affected = {account.account_id for account in found.cohort.affected}
+    rows = zip(names, events["account_id"].to_pylist(), events["failed"].to_pylist(), strict=True)
+    assert named.impact.users == len({user for user, account, failed in rows if failed and account in affected})
+
+
+def renamed(table: pa.Table, to: dict[str, str]) -> pa.Table:
+    place = table.column_names.index("account_id")
+    return table.set_column(place, "account_id", pa.array([to[key] for key in table["account_id"].to_pylist()]))
+
+
+def test_the_names_of_accounts_do_not_matter(planted: AnalysisInputs, found: Analysis) -> None:
+    """Names choose which event stands for an account, so single figures may move by it; what is found may not."""
+    ids = planted.tables["population"]["account_id"].to_pylist()
+    order = np.random.default_rng(8).permutation(len(ids))
+    to = {key: f"zz-{order[number]:05d}" for number, key in enumerate(ids)}
+    tables = {**planted.tables, **{name: renamed(planted.tables[name], to) for name in ("events", "population")}}
+    again = analyse(replace(planted, tables=tables))
+    assert again.cohort is not None
+    assert found.cohort is not None
+    assert {account.account_id for account in again.cohort.affected} == {to[account.account_id] for account in found.cohort.affected}
+    assert again.contrasts[0].conditions == found.contrasts[0].conditions
+    assert [(c.start_minute, c.end_minute, c.event) for c in again.concentrations] == [
+        (c.start_minute, c.end_minute, c.event) for c in found.concentrations
+    ]
+    assert (again.onset, again.impact) == (found.onset, found.impact)
+    assert [finding.kind for finding in again.findings] == [finding.kind for finding in found.findings]
+
+
+@pytest.mark.parametrize("value", ["same", None])
+def test_an_attribute_that_all_share_changes_nothing(planted: AnalysisInputs, found: Analysis, value: str | None) -> None:
+    population = planted.tables["population"]
+    tables = {**planted.tables, "population": population.append_column("constant", pa.array([value] * population.num_rows, pa.string()))}
+    assert analyse(replace(planted, tables=tables)) == found
+
+
+def test_corrected_values_are_no_smaller_than_uncorrected_ones(found: Analysis) -> None:
+    for finding in found.findings:
+        if finding.p_value is not None and finding.q_value is not None:
+            assert finding.q_value >= finding.p_value
+        assert finding.level != "finding" or finding.q_value is None or finding.q_value <= 0.05
