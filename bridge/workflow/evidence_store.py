@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from bridge.workflow.codec import from_json, to_json, write_bytes, write_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     from bridge.ports import Cut, Keep
 
@@ -51,31 +53,60 @@ def parquet_bytes(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
+class _Written:
+    """A Parquet file that is written in a thread beside: Arrow compresses without holding the interpreter."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._side = ThreadPoolExecutor(1)
+        self._writer: pq.ParquetWriter | None = None
+        self._last: Future[None] | None = None
+
+    def add(self, parts: Sequence[pa.Table]) -> None:
+        """Write one row group; the first one decides the types. Returns while it is written, after the group before it."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if self._writer is None:
+            # Without dictionaries: half the time to write, and zstd finds the repetitions of a large result itself.
+            self._writer = pq.ParquetWriter(
+                self._path, parts[0].schema, compression="zstd", version="2.6", store_schema=False, use_dictionary=False
+            )
+        try:
+            table = pa.concat_tables([part.cast(self._writer.schema) for part in parts]).combine_chunks()
+        except (pa.ArrowInvalid, ValueError) as error:
+            raise InputError(f"a later row does not fit the first ones: {error}", hint="cast the column in the view") from error
+        self.settle()
+        self._last = self._side.submit(self._writer.write_table, table, row_group_size=_STREAMED_GROUP)
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether nothing was added."""
+        return self._writer is None
+
+    def settle(self) -> None:
+        """Wait for what is being written; its error, if it has one."""
+        if self._last is not None:
+            self._last.result()
+
+    def close(self) -> None:
+        """End the file."""
+        self._side.shutdown()
+        if self._writer is not None:
+            self._writer.close()
+
+
 def stream_parquet(path: Path, stream: Callable[[Keep], Cut]) -> tuple[int, Cut]:
     """Write rows into `path` as they come, and return their number and which cap cut them.
 
-    Memory holds one row group, whatever the size of the result. Rows keep the order in which they came: the bytes are
-    the same again only where the query has ORDER BY. The file is there when all rows are in it, or not at all.
+    Memory holds two row groups, whatever the size of the result: one is written while the next is read. Rows keep the
+    order in which they came: the bytes are the same again only where the query has ORDER BY. The file is there when all
+    rows are in it, or not at all.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     begun = path.with_name(f".{path.name}.part")
     waiting: list[pa.Table] = []
     rows = 0
-    writer: pq.ParquetWriter | None = None
-
-    def flush() -> None:
-        nonlocal writer
-        if writer is None:
-            # Without dictionaries: half the time to write, and zstd finds the repetitions of a large result itself.
-            writer = pq.ParquetWriter(begun, waiting[0].schema, compression="zstd", version="2.6", store_schema=False, use_dictionary=False)
-        try:
-            table = pa.concat_tables([part.cast(writer.schema) for part in waiting]).combine_chunks()
-        except (pa.ArrowInvalid, ValueError) as error:
-            raise InputError(f"a later row does not fit the first ones: {error}", hint="cast the column in the view") from error
-        writer.write_table(table, row_group_size=_STREAMED_GROUP)
-        waiting.clear()
+    file = _Written(begun)
 
     def keep(part: pa.Table) -> None:
         nonlocal rows
@@ -83,21 +114,21 @@ def stream_parquet(path: Path, stream: Callable[[Keep], Cut]) -> tuple[int, Cut]
         # Rows decide the types: the empty part that some products begin with has none to tell.
         if waiting and not waiting[0].num_rows:
             waiting.clear()
-        if part.num_rows or (not waiting and writer is None):
+        if part.num_rows or (not waiting and file.empty):
             waiting.append(part)
         if sum(each.num_rows for each in waiting) >= _STREAMED_GROUP:
-            flush()
+            file.add(waiting)
+            waiting.clear()
 
     try:
         cut = stream(keep)
-        if waiting or writer is None:
-            flush()
-        if writer is not None:
-            writer.close()
+        if waiting:
+            file.add(waiting)
+        file.settle()
+        file.close()
         begun.replace(path)
     finally:
-        if writer is not None:
-            writer.close()
+        file.close()
         begun.unlink(missing_ok=True)
     return rows, cut
 
