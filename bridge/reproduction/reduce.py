@@ -361,22 +361,25 @@ def _without(search: Search, current: Items, chunk: Iterable[int]) -> Items:
 
 
 def _minimal(search: Search, current: Items) -> Items:
-    """Try every single item from the end until a whole pass removes none; the last pass takes the full number of runs."""
+    """Try every single item from the end until a whole pass removes none; the last pass takes the full number of runs.
+
+    Clean runs of a candidate count: what the first pass ran is not run again by the last.
+    """
     times = search.trust.careful if search.trust.background > 0 else max(1, search.trust.careful // 3)
-    checked: set[Items] = set()
+    clean: dict[Items, int] = {}
     while True:
         before = current
         for item in reversed(before):
             if item in search.fixed or item not in current:
                 continue
             candidate = _without(search, current, (item,))
-            if len(candidate) == len(current) or candidate in checked:
+            more = times - clean.get(candidate, 0)
+            if len(candidate) == len(current) or more <= 0:
                 continue
-            checked.add(candidate)
-            if search.fails(candidate, times):
+            if search.fails(candidate, more):
                 current = search.note(candidate)
+            else:
+                clean[candidate] = times
         if current == before and times == search.trust.careful:
             return current
-        if times != search.trust.careful:
-            times = search.trust.careful
-            checked.clear()
+        times = search.trust.careful
