@@ -105,6 +105,7 @@ httpyac: ## install httpyac (npm) for the test that runs reproduce.http; without
 
 eval: $(VENV)/.dev ## every figure of the findings with its bar: false alarms, power, speed (SEED=7 for another; some need ../shared; minutes)
 	@$(BIN)/python -m tests.eval.findings $(if $(SEED),--seed $(SEED),--write docs/findings/calibration.md)
+	@$(BIN)/python -m tests.eval.demo_page docs/findings/demo.md
 	@$(BIN)/python -m tests.eval.trainticket
 	@$(BIN)/python -m tests.eval.planted_faults $(if $(SEED),--seed $(SEED))
 

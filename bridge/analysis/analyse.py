@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bridge.analysis import log_statements as tell
 from bridge.analysis import statements as say
 from bridge.analysis.attributes import items_of
 from bridge.analysis.cohort import Account, Membership, accounts_of, cohort, membership, related_tickets
@@ -332,12 +333,12 @@ def _logs(inputs: AnalysisInputs, wanted: frozenset[str], voice: say.Voice) -> _
     novel, broken, said = Novelties(), BrokenSteps(), []
     if "novelty" in methods:
         novel = novelties(lines, old, methods=voice.methods)
-        told = [say.about_novelty(novel, item, voice, names) for item in novel.found]
-        said += told if any(item.level == "finding" for item in told) else [*told, say.no_novelty(novel, voice, names)]
+        told = [tell.about_novelty(novel, item, voice, names) for item in novel.found]
+        said += told if any(item.level == "finding" for item in told) else [*told, tell.no_novelty(novel, voice, names)]
     if "sequence" in methods:
         broken = broken_steps(*(_with_attributes([inputs.tables[name] for name in some]) for some in (before, now)), methods=voice.methods)
-        steps = [say.about_sequence(broken, item, voice, names) for item in broken.found]
-        said += steps if any(item.level == "finding" for item in steps) else [*steps, say.no_sequence(broken, voice, names)]
+        steps = [tell.about_sequence(broken, item, voice, names) for item in broken.found]
+        said += steps if any(item.level == "finding" for item in steps) else [*steps, tell.no_sequence(broken, voice, names)]
     return _Told(novel=novel, broken=broken, findings=said)
 
 

@@ -55,7 +55,7 @@ def test_every_finding_cites_evidence_and_says_how_to_check_it(found: Analysis) 
     assert [finding.id for finding in found.findings] == [f"F{number}" for number in range(1, len(found.findings) + 1)]
     for finding in found.findings:
         assert finding.statement
-        if finding.level == "finding" and finding.kind not in {"severity", "workaround"}:
+        if finding.level == "finding" and finding.kind != "workaround":
             assert set(finding.evidence) <= {"E1", "E2", "E3", "E4", "E5", "E6"}
             assert finding.check.startswith("bridge show BR-0001 --evidence ")
             assert finding.searched
@@ -152,6 +152,10 @@ def test_reasons_for_leaving_out() -> None:
     inputs = replace(world(PLANTED), tables={"events": events}, tickets=(ticket(1, "c", "thing fails"),))
     analysis = analyse(inputs)
     assert analysis.cohort is not None
+    assert (
+        "Of the tickets' accounts these are not affected: c (T-1): none of its 1 events failed by the rule."
+        in analysis.findings[0].statement
+    )
     assert [(item.account_id, item.why) for item in analysis.cohort.left_out] == [
         ("b", "1 failing of 2 events, the rule asks for 2"),
         ("c", "none of its 1 events failed by the rule"),
