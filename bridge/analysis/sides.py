@@ -14,6 +14,9 @@ from bridge.analysis.log_tables import ERRORS, log_lines
 from bridge.analysis.sequences import Traces
 from bridge.logs.miner import mined
 
+_POD = r"-[0-9a-f]{8,10}-[0-9a-z]{5}$"
+"""What Kubernetes appends to a deployment's name for its pods."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
@@ -35,6 +38,8 @@ def sides_of(before: pa.Table, after: pa.Table, by: str) -> Sides:
     tables = []
     for table in (before, after):
         group = pc.fill_null(pc.cast(table[by], pa.string()), "") if by in table.column_names else _field(table, by)
+        # A deployment's pods are one service, and a new rollout gives them new names.
+        group = pc.replace_substring_regex(group, pattern=_POD, replacement="")
         place = table.column_names.index("service")
         tables.append(table.set_column(place, "service", group))
     messages = [message or "" for table in tables for message in table["message"].to_pylist()]

@@ -147,6 +147,7 @@ _USUAL: Final[Mapping[str, tuple[str, ...]]] = {
         "Message",
         "@message",
         "MESSAGE",
+        "Log",
     ),
     "account_id": (
         "account_id",
@@ -187,6 +188,11 @@ _USUAL: Final[Mapping[str, tuple[str, ...]]] = {
         "resource.labels.service_name",
         "resource.labels.function_name",
         "resource.labels.module_id",
+        "kubernetes.labels.app",
+        "kubernetes.container_name",
+        "kubernetes.pod_name",
+        "pod_name",
+        "PodName",
     ),
 }
 _LEVELS: Final = {

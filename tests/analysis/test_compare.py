@@ -216,6 +216,17 @@ def test_by_any_field() -> None:
     assert {group.group for group in found.groups} <= {"INFO", "ERROR"}
 
 
+def test_the_pods_of_a_deployment_are_one_service() -> None:
+    def of_pods(table: pa.Table, suffix: str) -> pa.Table:
+        names = [f"{name}-{suffix}" for name in table["service"].to_pylist()]
+        return table.set_column(table.column_names.index("service"), "service", pa.array(names))
+
+    after = world(2, [lost if number % 2 else request for number in range(40)])
+    found = compare(of_pods(NORMAL, "5c95b49cff-tdsdz"), of_pods(after, "7c84f9b64d-x2x2x"))
+    assert found.groups[0].group == "contacts"
+    assert shape(found) == shape(compare(NORMAL, after))
+
+
 def test_empty_sides() -> None:
     assert compare(NORMAL.slice(0, 0), NORMAL).findings == ()
     assert compare(NORMAL, NORMAL.slice(0, 0)).findings == ()
