@@ -32,8 +32,8 @@ from bridge.workflow.reproduction_store import FOLDER, OpenTarget, Stored, clean
 if TYPE_CHECKING:
     from bridge.workflow.context import Context
 
-_LINKED = "linked"
-"""Stands where a run puts an earlier answer's value."""
+_LINKED = "linked-1"
+"""Stands where a run puts an earlier answer's value; with a digit, so that routes show an id there."""
 _ROUNDS = 4
 Clocks = Mapping[int, datetime]
 

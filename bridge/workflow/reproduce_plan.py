@@ -21,7 +21,7 @@ from bridge.reproduction.links import entity_slice, scenario_of
 from bridge.reproduction.oracle import Check, Oracle, of_error, parse_check, propose
 from bridge.reproduction.pages import absent_oracle, lost
 from bridge.reproduction.people import Pseudonyms
-from bridge.reproduction.reduce import DETECTION, MEASURE, Search, Trust
+from bridge.reproduction.reduce import CONTROL, DETECTION, MEASURE, Search, Trust
 from bridge.reproduction.scenario import Scenario
 from bridge.reproduction.sources import read as read_recording
 from bridge.text.redact.kinds import EMAIL, ORGANIZATION, PERSON
@@ -97,7 +97,10 @@ class Prepared:
         """Replays and requests, about: the whole a few times, then mostly small ones (a logarithm of the length)."""
         count = len(self.scenario.steps)
         search = 4 * count.bit_length() + 10
-        return DETECTION + 1 + search + MEASURE, count * (DETECTION + 1) + count * search // 4 + 10 * MEASURE
+        short = CONTROL + MEASURE + 2 * count.bit_length()
+        replays = DETECTION + 1 + search + short
+        hooks = replays * ((self.settings.reset is not None) + (self.settings.clock is not None))
+        return replays, count * (DETECTION + 1) + count * search // 4 + 10 * short + hooks
 
 
 def prepare(context: Context, case_id: str, wanted: Wanted) -> Prepared:
