@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import jinja2
 from jinja2.exceptions import SecurityError
@@ -20,6 +20,9 @@ from bridge import resources
 from bridge.errors import InputError, NotFoundError
 from bridge.model.privacy import DESTINATIONS, PARTS, Destination, Part
 from bridge.reporting.safe import Safe, UnprintableError, printed
+
+if TYPE_CHECKING:
+    from jinja2.bccache import Bucket
 
 SUFFIX = ".md.j2"
 SECONDS = 10.0
@@ -121,6 +124,26 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return Safe(result) if isinstance(function, Macro | BlockReference) and isinstance(result, str) else result
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """Compiled templates of this process, by name and text: compiling costs more than rendering."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fill the bucket where the same text was compiled before."""
+        data = self._known.get((bucket.key, bucket.checksum))
+        if data is not None:
+            bucket.bytecode_from_string(data)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        self._known[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
+
+
 def environment(folders: list[Path]) -> jinja2.Environment:
     """Return the environment that renders templates of `folders`, first folder first."""
     env = _Sandbox(
@@ -132,6 +155,7 @@ def environment(folders: list[Path]) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         cache_size=0,
+        bytecode_cache=_COMPILED,
     )
     env.filters = {name: env.filters[name] for name in _FILTERS}
     env.globals = {"range": env.globals["range"], "namespace": env.globals["namespace"]}
