@@ -133,10 +133,10 @@ sinks: $(VENV)/.dev ## hostile strings x sinks, as a table (the shared corpora t
 adf: $(VENV)/.dev ## 10,000 generated documents against Atlassian's schema (needs ../shared)
 	@$(BIN)/python -m tests.reporting.adf_documents
 
-spark: $(VENV)/.dev ## the questions to logs on a local Spark (needs java; pyspark goes into an environment of its own)
+spark: ## the questions to logs on a local Spark (needs java; pyspark goes into an environment of its own)
 	@command -v java >/dev/null || { echo "spark: there is no java"; exit 1; }
 	@test -x $(SPARK)/bin/python || { $(PYTHON) -m venv $(SPARK) && $(SPARK)/bin/python -m pip install --quiet --require-hashes -r requirements/run.lock && \
-	  $(SPARK)/bin/python -m pip install --quiet "pyspark>=4" pytest pytest-timeout; }
+	  $(SPARK)/bin/python -m pip install --quiet "pyspark>=4" hypothesis pytest pytest-timeout; }
 	@BRIDGE_SPARK=1 PYTHONPATH=. $(SPARK)/bin/python -m pytest -q -rP -c /dev/null --rootdir=. tests/adapters/log_sources/test_spark.py
 
 bench-logs: $(VENV)/.dev ## log questions on 1 GB against their peers (LOGS=folder, PEERS=a Python with chdb)

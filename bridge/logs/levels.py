@@ -87,7 +87,10 @@ def level_search(  # noqa: PLR0911 - each return is a reason to decode all
     names = options.fields["level"].names if "level" in options.fields else usual_names("level")
     earlier = [name for name in names[: names.index(key)] if "." not in name] if key in names else []
     return LevelSearch(
-        needles=tuple(sorted(glue + value.encode() for value in wanted)),
+        # "ERR" is found where "ERROR" stands: one search less.
+        needles=tuple(
+            sorted(glue + value.encode() for value in wanted if not any(value != one and value.startswith(one) for one in wanted))
+        ),
         known=tuple(sorted(glue + value.encode() + _ENDS[form] for value in spelled | wanted)),
         earlier=tuple(b'"%b"' % name.encode() if form == "json" else b" %b=" % name.encode() for name in earlier),
         places=_places(probes, glue, sorted({word for word in spelled | usual if level_of(word) not in levels}))
