@@ -119,7 +119,7 @@ def _from_tracker(context: Context, query: Issue, labels: Sequence[str], found: 
         return f"{_NOT_SEARCHED}: {error.message}"
     found |= {item.ref.key: _issue(item) for item in issues}
     context.emit(StepDone(source="tracker", what="searched", detail=f"{len(issues)} issues", seconds=0.0))
-    more = f", the newest {_ASKED} only" if len(issues) == _ASKED else ""
+    more = f", the newest {_ASKED} only" if len(issues) >= _ASKED else ""
     return f"{len(issues):,} issue(s) of {project} that share a label or a word{more}"
 
 
@@ -133,7 +133,10 @@ def issues_like(context: Context, case_id: str, labels: Sequence[str], limit: in
 def _asked(context: Context, query: Issue, labels: Sequence[str]) -> Sequence[IssueText]:
     context.emit(StepStarted(source="tracker", what="searching"))
     project = str(context.workspace.tracker_config().values.get("project", ""))
-    return context.connections.tracker().texts(project, labels, _words(query), limit=_ASKED)
+    tracker = context.connections.tracker()
+    # Labels by themselves: among the newest issues with a common word, an old one with the same label would be missing.
+    exact = tracker.texts(project, labels, (), limit=_ASKED) if labels else ()
+    return tuple({item.ref.key: item for item in (*exact, *tracker.texts(project, (), _words(query), limit=_ASKED))}.values())
 
 
 def _issue(item: IssueText) -> Issue:
