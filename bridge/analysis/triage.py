@@ -1,7 +1,7 @@
 """Triage: user error, configuration, or defect; isolated or systemic: the evidence for and against each, and what it adds up to.
 
-No model and no score that hides its parts: every reason has a weight of 1 or 2, and a label needs a net weight of 2 and a
-lead of 1 over the others; else it is undecided. Reasons repeat what other findings hold; nothing is tested here.
+No model and no score that hides its parts: every reason has a weight of 1 or 2, and a label needs one strong reason, a net
+weight of 2 and a lead of 1 over the others; else it is undecided. Reasons repeat what other findings hold; nothing is tested here.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ RELEASES = frozenset({"release", "deploy", "deployment", "migration", "build", "
 SETTINGS = frozenset({"flag", "config", "configuration", "setting", "settings", "feature", "toggle", "permission", "policy"})
 SEVERAL = 3
 """Accounts from which it is not one customer's matter."""
+MANY = 20
+"""Accounts with such events from which it says much that all but one or two are well."""
 _MOST = 0.8
 _HALF = 0.5
 _NET, _LEAD = 2, 1
@@ -59,12 +61,13 @@ def triage(facts: Facts) -> Triage:
 
 
 def _best(reasons: Sequence[Reason], labels: Sequence[Label]) -> Label | None:
-    """Return the label with enough net weight and a lead; None: undecided."""
+    """Return the label with a strong reason, enough net weight and a lead; None: undecided."""
     net: Counter[str] = Counter()
     for reason in reasons:
         net[reason.about] += reason.weight if reason.speaks_for else -reason.weight
     first, *others = sorted(labels, key=lambda label: -net[label])
-    return first if net[first] >= _NET and net[first] - net[others[0]] >= _LEAD else None
+    strong = any(reason.about == first and reason.speaks_for and reason.weight >= _STRONG for reason in reasons)
+    return first if strong and net[first] >= _NET and net[first] - net[others[0]] >= _LEAD else None
 
 
 def _scale(facts: Facts) -> list[Reason]:
@@ -84,8 +87,11 @@ def _scale(facts: Facts) -> list[Reason]:
     else:
         words = f"only {count} of {facts.cohort.exposed:,} accounts with such events {'is' if count == 1 else 'are'} affected"
         found += [_reason("isolated", True, words, _STRONG, cite), _reason("systemic", False, words, 1, cite)]
-        found.append(_reason("user error", True, words, 1, cite))
-        found.append(_reason("defect", False, f"the other {facts.cohort.exposed - count:,} accounts with such events are well", 1, cite))
+        others, well = _STRONG if facts.cohort.exposed >= MANY else 1, facts.cohort.exposed - count
+        found.append(_reason("user error", True, words, others, cite))
+        if well > 0:
+            said = "the other account with such events is well" if well == 1 else f"the other {well:,} accounts with such events are well"
+            found.append(_reason("defect", False, said, 1, cite))
     if failures and count >= SEVERAL and most >= _MOST * failures:
         found.append(_reason("isolated", True, f"one account has {most:,} of the {failures:,} failures", _STRONG, cite))
     return found
