@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bridge.model.finding import Cohort, Impact
 from bridge.model.impact import NOT_KNOWN
-from bridge.reporting import adf, attachments, bars, charts, html, markdown, parse, pixels, sandbox, views, wiki
+from bridge.reporting import adf, attachments, bars, charts, html, markdown, parse, sandbox, views, wiki
 from bridge.reporting import facts as fact
 from bridge.reporting.charts import Chart
 from bridge.reporting.facts import ReportFacts
@@ -37,8 +37,10 @@ class Report:
     html: str
     pictures: Mapping[str, bytes]
     """SVG files by name, for report/pictures/."""
+    drawn: tuple[Chart, ...]
+    """The same pictures, for `pixels`: trackers show no SVG."""
     attachments: Mapping[str, bytes]
-    """Files for the tracker by name: affected.csv, method.json, report.html and the pictures as PNG: trackers show no SVG."""
+    """Files for the tracker by name: affected.csv, method.json, report.html."""
     source: str
     """The Markdown as the template wrote it, for the gates."""
     quoted: tuple[str, ...]
@@ -77,7 +79,8 @@ def build(facts: ReportFacts, path: Path) -> Report:
         adf=json.dumps(adf.fit(document)[0], indent=1) + "\n",
         html=page,
         pictures=files,
-        attachments=_attachments(facts, page) | {pixels.name(chart): pixels.png(chart) for chart in pictures.values()},
+        drawn=tuple(pictures.values()),
+        attachments=_attachments(facts, page),
         source=source,
         quoted=fact.quoted(facts),
         personal=fact.personal_values(facts.case.tickets),

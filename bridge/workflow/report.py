@@ -14,6 +14,7 @@ from bridge.errors import NotFoundError, Problem
 from bridge.model.change import Change
 from bridge.model.investigation import Investigation
 from bridge.model.privacy import Destination, Policy
+from bridge.reporting import pixels
 from bridge.reporting.build import Report, build
 from bridge.reporting.facts import ReportFacts
 from bridge.reporting.gates import problems
@@ -225,7 +226,8 @@ def _write(folder: Path, made: Rendered, gates: Sequence[Problem], passed: Seque
     built = made.report
     part = "report" if filed else f"report/for-{built.destination}"
     texts = {"report.md": built.markdown, "report.html": built.html, "report.wiki": built.wiki, "report.adf.json": built.adf}
-    attached = {**built.attachments, **made.more}
+    pictures = {pixels.name(chart): pixels.png(chart) for chart in built.drawn}
+    attached = {**built.attachments, **made.more, **pictures}
     if filed:
         _forget(folder, attached)
         texts["filing.json"] = to_json(

@@ -115,13 +115,21 @@ def _commands(args: argparse.Namespace, made: DemoWorkspace, port: int) -> tuple
     start = [*made.tickets, "--with", made.investigation]
     if args.real:
         parameters = [word for name, value in made.parameters.items() for word in ("-p", f"{name}={value}")]
-        return (["doctor"], ["tickets"], ["run", *start, *parameters, "--yes"], ["file", "BR-0001", "--yes"], ["cases"])
+        return (
+            ["doctor"],
+            ["tickets"],
+            ["run", *start, *parameters, "--yes"],
+            ["report", "score", "BR-0001"],
+            ["file", "BR-0001", "--yes"],
+            ["cases"],
+        )
     return (
         ["doctor"],
         ["tickets"],
         ["investigate", *start, "--include-found"],
         ["reproduce", "BR-0001", "--target", "staging", "--send"],
         ["report", "BR-0001"],
+        ["report", "score", "BR-0001"],
         ["file", "BR-0001", "--yes"],
         ["file", "BR-0001", "--yes"],
         ["cases"],
