@@ -32,7 +32,7 @@ _HEAD: Final = 4096
 _SNIFFED: Final = 256 * 1024
 _ROWS: Final = 250_000
 _CHUNK: Final = 2 * 1024 * 1024
-"""What is made of a chunk stays in the processor's cache: a twelfth less CPU than with 8 MiB."""
+"""What is made of a chunk stays in the processor's cache: 3 to 8 % less CPU than with 8 MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
