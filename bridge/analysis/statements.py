@@ -185,7 +185,10 @@ def _after(step: Step) -> str:
     if step.version is not None:
         v = step.version
         text += f" ({v.column} {v.version}: {v.failures:,} of {v.events:,} failed, all others: {v.other_failures:,} of {v.other_events:,})"
-    return text
+    near = len(step.onset.rivals)
+    return (
+        f"{text}; {'no other change lies' if not near else 'one other change lies' if near == 1 else f'{near} other changes lie'} as near"
+    )
 
 
 def _no_onset(step: Step) -> str:

@@ -46,6 +46,7 @@ def test_the_planted_cause_is_found_in_every_respect(found: Analysis) -> None:
     assert found.onset.change is not None
     assert (found.onset.change.name, found.onset.change.version) == ("reporting", "4.18.0")
     assert found.onset.failures_before == 0
+    assert any("no other change lies as near" in finding.statement for finding in found.findings if finding.kind == "onset")
     levels = {finding.kind: finding.level for finding in found.findings}
     assert {levels[kind] for kind in ("cohort", "impact", "onset", "concentration", "contrast", "severity")} == {"finding"}
     assert found.algorithm
