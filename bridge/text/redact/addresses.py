@@ -1,4 +1,4 @@
-"""Network addresses. Loopback and unspecified ones are nobody's and stay."""
+"""Network addresses. Loopback, unspecified ones and masks are nobody's and stay."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ _BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 # A fifth part makes it a version or an object id; a letter before (v1.2.3.4) a version.
 _V4: Final = re.compile(rf"(?<![\w.])(?<!v\.)(?:{_BYTE}\.){{3}}{_BYTE}(?![0-9]|\.[0-9]|[A-Za-z_])")
 _V6: Final = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|(?:[0-9]{1,3}\.){3}[0-9]{1,3})?(?![\w:]|\.\d)")
-_VERSION: Final = re.compile(r"(?i)\b(?:version|release|build|ver|agent|chrome|safari|firefox|edge|opera)[ :=/v]{0,3}\Z")
+_VERSION: Final = re.compile(
+    r"(?i)\b(?:version|release|build|ver|agent|chrome|safari|firefox|edge|opera|section|chapter|clause|oid)[ :=/v]{0,3}\Z"
+)
 _REACH: Final = 12
 
 
@@ -34,4 +36,4 @@ def _somebodys(text: str) -> bool:
         address = ipaddress.ip_address(text)
     except ValueError:
         return False
-    return not (address.is_loopback or address.is_unspecified)
+    return not (address.is_loopback or address.is_unspecified or text.startswith("255."))

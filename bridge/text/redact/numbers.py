@@ -15,25 +15,28 @@ from bridge.text.redact.kinds import CARD, IBAN, PHONE, SSN, Span
 from bridge.text.redact.lines import in_log_line
 from bridge.text.redact.phones import Candidate, phone_end
 
-_SEPARATORS = r" ().\-/\u00a0\u2010-\u2013"
+_BLANKS = r" \u00a0\u2009\u202f"
+"""Typesetters part the groups of a number with narrow blanks too."""
+_SEPARATORS = rf"{_BLANKS}().\-/\u2010-\u2013"
 _RUN: Final = re.compile(rf"[0-9][0-9{_SEPARATORS}]{{4,80}}[0-9]")
 _GROUP: Final = re.compile(r"[0-9]+")
-_JOINTS: Final = re.compile(r"[ .\-/\u00a0\u2010-\u2013]|[ \-.]?\([ ]?|[ ]?\)[ \-./]{0,1}|[ ][-/\u2013][ ]|[ ]?\(0\)[ ]?")
-_IBAN: Final = re.compile(r"(?<![0-9A-Za-z_\-])[A-Za-z]{2}[0-9]{2}(?:[ \-]?[0-9A-Za-z]){11,30}(?![0-9A-Za-z_])")
-_GROUPED: Final = re.compile(r"[0-9A-Za-z]+|[0-9A-Za-z]{4}(?P<joint>[ \-])(?:[0-9A-Za-z]{4}(?P=joint))*[0-9A-Za-z]{1,4}")
+_JOINTS: Final = re.compile(r"[ .\-/\u00a0\u2009\u202f\u2010-\u2013]|[ \-.]?\([ ]?|[ ]?\)[ \-./]{0,1}|[ ][-/\u2013][ ]|[ ]?\(0\)[ ]?")
+_IBAN: Final = re.compile(rf"(?<![0-9A-Za-z_\-])[A-Za-z]{{2}}[0-9]{{2}}(?:[{_BLANKS}.\-]?[0-9A-Za-z]){{11,30}}(?![0-9A-Za-z_])")
+_IBAN_JOINTS: Final = frozenset(" .-\u00a0\u2009\u202f")
+_GROUPED: Final = re.compile(rf"[0-9A-Za-z]+|[0-9A-Za-z]{{4}}(?P<joint>[{_BLANKS}.\-])(?:[0-9A-Za-z]{{4}}(?P=joint))*[0-9A-Za-z]{{1,4}}")
 _PLAIN_BBAN: Final = re.compile(r"(?:[A-Z]{4})?[0-9]+")
 """With wrong check digits only what can hardly be anything else: digits, or a bank in four letters and digits."""
 _LEAST, _CARD_LEAST, _CARD_MOST = 6, 12, 19
 _CARD_GROUPS: Final = frozenset(
     {(4, 4, 4), (4, 4, 4, 4), (4, 4, 4, 4, 2), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 4), (4, 5, 6), (6, 13), (4, 4, 5)}
 )
-_CARD_JOINTS: Final = frozenset({" ", "-", "\u00a0", "."})
+_CARD_JOINTS: Final = frozenset({" ", "-", "\u00a0", "\u2009", "\u202f", ".", "  ", " - "})
 _KEYED: Final = re.compile(
     r"(?i)(?<!\w)(?!\w*(?:card|pan|acc))\w*(?:id|trace|span|offset|seq|sequence|thread|row|tx|txn|hash|count|bytes|size|timestamp|ts|nonce|order)"
     r"[\"']?[ \t]?[=:][ \t]?[\"']?\Z"
 )
 """A field whose name says that it holds an id, a count or a time: one number in ten passes Luhn."""
-_NINE: Final = re.compile(r"(?i)\b(?:ssn|social security)(?:\W{1,3}(?:number|no|nr|card|is|was)\b){0,3}\W{0,4}\Z")
+_NINE: Final = re.compile(r"(?i)\b(?:ssn|social(?: security)?|soc\.? ?sec\.?)(?:\W{1,3}(?:number|no|nr|card|is|was)\b){0,3}\W{0,4}\Z")
 _AROUND: Final = 44
 
 Group = tuple[int, int]
@@ -54,10 +57,10 @@ def _cut(written: str) -> tuple[int, str]:
     """Return how much of `written` is the account number (words may follow it), and its letters and digits."""
     plain = ""
     for at, char in enumerate(written, 1):
-        if char in " -":
+        if char in _IBAN_JOINTS:
             continue
         plain += char.upper()
-        ends = at == len(written) or written[at] in " -"
+        ends = at == len(written) or written[at] in _IBAN_JOINTS
         if ends and iban_shape(plain):
             return at, plain
     return 0, ""
@@ -129,6 +132,7 @@ def _card(text: str, groups: list[Group], at: int) -> tuple[int, str]:
     ):
         return 0, CARD
     digits = ""
+    cut = at > 0 and groups[at - 1][1] - groups[at - 1][0] == 4 and text[groups[at - 1][1] : start] == " "  # noqa: PLR2004  # four and four
     for used in range(1, min(5, len(groups) - at) + 1):
         first, last = groups[at + used - 1]
         if used > 1 and text[groups[at + used - 2][1] : first] not in _CARD_JOINTS:
@@ -138,6 +142,8 @@ def _card(text: str, groups: list[Group], at: int) -> tuple[int, str]:
             break
         closed = last == len(text) or not (text[last].isalnum() or text[last] == "_")
         sizes = tuple(end - begin for begin, end in groups[at : at + used])
+        if cut and sizes == (4, 4, 4):
+            continue  # the rest of four groups
         if closed and len(digits) >= _CARD_LEAST and (used == 1 or sizes in _CARD_GROUPS) and issued(digits) and luhn(digits):
             return used, CARD
     return 0, CARD

@@ -19,17 +19,17 @@ REGIONS: Final = (
 )
 """Numbering plans that a number without a country code is tried in, unless the workspace says which."""
 
-_CHAIN = r"(?:\W{1,3}(?:me|us|him|sie|er|her|them|you|back|is|was|no|nr|num|number|nummer|the|my|our|your|this|at|on|to|under|via|with|for|or|and|unter|auf|an|ist|mich|uns)\b){0,6}\W{0,8}\Z"
+_CHAIN = r"(?:\W{1,3}(?:me|us|him|sie|er|her|them|you|back|is|was|no|nr|num|number|nummer|the|my|our|your|this|at|on|to|under|via|with|for|or|and|unter|auf|an|ist|mich|uns|al|au|il|para|op)\b){0,6}\W{0,8}\Z"
 _SURE: Final = re.compile(
     r"(?i)(?:(?:\b|_)(?:(?:tele)?phones?|tel|t[ée]l[ée]phone|telefon\w*|tél|teléfono|mobile|mobil\w*|cell|cellphone|handy\w*|fax|hotline|"
-    r"call|calls|calling|called|ring|rang|dial|dialled|dialed|whatsapp|sms|reach|anruf\w*|rufen?|ruft|rückruf\w*|erreich\w*|durchwahl|msisdn|pager|answering|answer)"
+    r"call|calls|calling|called|ring|rang|dial|dialled|dialed|whatsapp|sms|reach|anruf\w*|rufen?|ruft|rückruf\w*|erreich\w*|ll[áa]m[aeáé]\w*|appele[rz]|rappele[rz]\w*|chiama\w*|ligar|ligue|bellen|durchwahl|msisdn|pager|answering|answer)"
     rf"(?:\b|_){_CHAIN}|\b(?:office|desk|home|work|direct|büro|privat)\s?:\s?\Z)"
 )
 _MAYBE: Final = re.compile(rf"(?i)\b(?:number|contact|messages?|text|registered|nummer|kontakt){_CHAIN}")
 _AFTER: Final = re.compile(r"(?i)[ \-\u2013(,]{0,3}(?:office|fax|mobile|cell|home|work|desk|phone|tel|direct|mobil|büro|privat)\b")
 _NOT: Final = re.compile(
     r"(?i)(?:\b(?:order|invoice|ticket|case|issue|build|version|ver|id|ids|ref|reference|zip|postcode|plz|port|pid|account|acct|konto\w*|"
-    r"bestell\w*|rechnung\w*|kunden\w*|serial|sku|isbn|size|bytes|rows|epoch|timestamp|line|page|license|licence|passport|policy|tax|vat)\b"
+    r"bestell\w*|rechnung\w*|kunden\w*|serial|sku|isbn|size|bytes|rows|epoch|timestamp|line|page|range|ranges|license|licence|passport|policy|tax|vat)\b"
     r"(?:[ \-]?(?:no|nr|num|number|nummer|id|is|of|ist))*\W{0,4}|[#$€£%]\s?|\bEUR |\bUSD )\Z"
 )
 _EXTENSION: Final = re.compile(r"(?i) ?(?:x|ext\.? ?|extension |durchwahl )\d{1,6}\b")

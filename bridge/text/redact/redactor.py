@@ -71,10 +71,10 @@ class Redactor:
 
     def _search(self, text: str) -> list[Span]:
         found = [*known_values.known(text, self.known), *secrets(text)]
-        if "@" in text:
+        if "@" in text or "%40" in text:
             # In `postgresql://app:word@host` the word is a secret, not the beginning of an address.
             ends = {span.end for span in found if span.kind == SECRET}
-            found += [span for span in emails(text) if not ends or text.index("@", span.start) not in ends]
+            found += [span for span in emails(text) if not ends or text.find("@", span.start) not in ends]
         if not any(map(text.__contains__, "0123456789")) and ":" not in text:
             return found
         taken = [*found, *addresses(text), *ibans(text)]
