@@ -213,9 +213,11 @@ class _Server:
 
     def ask(self, text: str, values: Mapping[str, str]) -> Iterator[pa.Table]:
         """Ask over HTTP; values go beside the text."""
-        with self.client.query_arrow_stream(text, parameters=dict(values)) as stream:
-            for part in stream:
-                yield pa.Table.from_batches([part]) if isinstance(part, pa.RecordBatch) else part
+        with self.client.raw_stream(text, parameters=dict(values), fmt="ArrowStream") as raw, pa.ipc.open_stream(raw) as stream:
+            # An answer without rows has no batch, and still its columns.
+            yield stream.schema.empty_table()
+            for batch in stream:
+                yield pa.Table.from_batches([batch])
 
 
 @contextmanager

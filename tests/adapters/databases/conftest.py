@@ -14,7 +14,7 @@ import pytest
 
 from bridge.plugins import AdapterOptions
 from bridge.ports import Database
-from tests.adapters.databases import servers
+from tests.adapters.databases import clickhouse_http, servers
 
 NOW = datetime(2026, 3, 17, 6, tzinfo=UTC)
 SECRETS = {"password": "of-no-use"}
@@ -105,6 +105,13 @@ def chdb_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def clickhouse_port(chdb_folder: Path) -> Iterator[int]:
+    """The same folder behind ClickHouse's HTTP interface."""
+    with clickhouse_http.serving(chdb_folder) as port:
+        yield port
+
+
 @pytest.fixture
 def duckdb_file(tmp_path: Path) -> Path:
     path = tmp_path / "app.duckdb"
@@ -127,7 +134,7 @@ def sqlite_file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=["duckdb", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres), "mariadb", "chdb"])
+@pytest.fixture(params=["duckdb", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres), "mariadb", "chdb", "clickhouse"])
 def open_app(request: pytest.FixtureRequest) -> Open:
     """Return a function that opens the sample database of one product, with further options."""
     product = str(request.param)
@@ -143,9 +150,13 @@ def open_app(request: pytest.FixtureRequest) -> Open:
         maria: servers.MariaDB = request.getfixturevalue("mariadb_server")
         account = {"unix_socket": maria.socket, "dbname": "app", "user": "reader"}
         return lambda **more: open_mariadb(options({**account, **more}, Path("/")))
-    if product == "chdb":
+    if product in {"chdb", "clickhouse"}:
         from bridge.adapters.databases.clickhouse import open_database as open_clickhouse
 
+        if product == "clickhouse":
+            port: int = request.getfixturevalue("clickhouse_port")
+            place = {"host": "127.0.0.1", "port": port, "dbname": "app", "user": "reader", "secure": False}
+            return lambda **more: open_clickhouse(options({**place, **more}, Path("/")))
         folder: Path = request.getfixturevalue("chdb_folder")
         return lambda **more: open_clickhouse(options({"path": str(folder), "dbname": "app", **more}, Path("/")))
     path: Path = request.getfixturevalue(f"{product}_file")
