@@ -8,14 +8,14 @@ after it works on the texts that are left distinct, some thousand of millions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import pyarrow.compute as pc
 
-from bridge.logs.collapse import codes, collapse, string_array
+from bridge.logs.collapse import LONGEST, codes, collapse, string_array
 from bridge.logs.mining import mine
 from bridge.logs.template_store import KnownTemplate, KnownTemplates
 from bridge.logs.tokens import DATES, TYPED
@@ -42,7 +42,7 @@ class Mined:
     known: tuple[bool, ...]
     """Whether the template, or one that it grew out of, was known before."""
     numbers: Any
-    """int32 numpy array, one entry a message."""
+    """int32 numpy array, one entry a message; messages that were added with their counts have none."""
     templates: KnownTemplates
     """What is to be known next time."""
 
@@ -58,6 +58,8 @@ class Miner:
     known: KnownTemplates = field(default_factory=lambda: KnownTemplates(algorithm=ALGORITHM))
     _numbers: dict[str, int] = field(default_factory=dict)
     _rows: list[Any] = field(default_factory=list)
+    _counted: list[tuple[Any, Any]] = field(default_factory=list)
+    """(numbers of texts, how many messages each stands for)."""
 
     def add(self, messages: Sequence[str]) -> None:
         """Add messages."""
@@ -71,11 +73,23 @@ class Miner:
             own = np.fromiter((numbers.setdefault(text, len(numbers)) for text in texts), dtype=np.int32)
             self._rows.append(own[rows])
 
+    def add_counted(self, messages: Mapping[str, int], *, collapsed: bool = False) -> None:
+        """Add different messages and how often each was seen; `collapsed`: a store has done the first pass already."""
+        if not messages:
+            return
+        texts, rows = ([text[:LONGEST] for text in messages], np.arange(len(messages))) if collapsed else collapse(list(messages))
+        numbers = self._numbers
+        own = np.fromiter((numbers.setdefault(text, len(numbers)) for text in texts), dtype=np.int32)
+        self._counted.append((own[rows], np.fromiter(messages.values(), dtype=np.int64)))
+
     def finish(self) -> Mined:
         """Mine what was added; templates in the order of their frequency, then of their text."""
         masked, text_of = masks(self._numbers)
         rows = text_of[np.concatenate(self._rows)] if self._rows else np.zeros(0, dtype=np.int32)
-        counts = np.bincount(rows, minlength=len(masked)).tolist()
+        total = np.bincount(rows, minlength=len(masked)).astype(np.int64)
+        for own, times in self._counted:
+            np.add.at(total, text_of[own], times)
+        counts = total.tolist()
         old = [entry.members for entry in self.known.entries]
         found = mine([*masked, *(text for members in old for text in members)], old)
         members: dict[str, set[str]] = {}

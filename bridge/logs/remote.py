@@ -36,6 +36,21 @@ class Around:
 
 
 @dataclass(slots=True, kw_only=True)
+class Texts:
+    """The different messages of a source and how many events have each."""
+
+    whole: dict[str, int] = field(default_factory=dict)
+    collapsed: dict[str, int] = field(default_factory=dict)
+    """As `bridge.logs.collapse` leaves them: the source has done that."""
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def events(self) -> int:
+        """Return how many events there are."""
+        return sum(self.whole.values()) + sum(self.collapsed.values())
+
+
+@dataclass(slots=True, kw_only=True)
 class Found:
     """Events that a source gave, in time order."""
 
@@ -64,6 +79,10 @@ class RemoteLogs(Protocol):
 
     def count(self, question: Question, counting: Counting) -> list[str]:
         """Count what fits, where it lies as far as that is possible; return what a cap left out, in words."""
+        ...
+
+    def texts(self, question: Question) -> Texts:
+        """Return the different messages of what fits, to mine templates of."""
         ...
 
 
@@ -161,6 +180,15 @@ def _few(intervals: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     breaks = sorted(gaps[: _MOST_INTERVALS - 1])
     edges = [0, *breaks, len(found)]
     return [(found[first][0], found[last - 1][1]) for first, last in pairwise(edges)]
+
+
+def texts_by_count(remote: RemoteLogs, question: Question) -> Texts:
+    """Return the messages as the source counts them: for one that can't shrink their values."""
+    from bridge.logs.counting import Counting
+
+    counting = Counting(fields=("message",))
+    problems = remote.count(question, counting)
+    return Texts(whole={message or "": events for (_, (message,)), events in counting.groups()}, problems=problems)
 
 
 def counted_from(events: Iterable[Event], counting: Counting, name: str) -> None:

@@ -11,6 +11,8 @@ from bridge.text.mask import PASSES
 
 LONGEST: Final = 2_000
 """Characters of a message that a template is made of, as in `bridge.logs.templates`."""
+VALUE: Final = "[0-9]+([a-f]{1,16}[0-9]+)*[a-f]{0,16}"
+"""What `bridge.logs.collapse` makes `0` of, as a regular expression that every product understands."""
 _COSTLY: Final = 2
 """Passes of the mask that run on every event; the others run on what they left different."""
 
@@ -80,6 +82,17 @@ def counts(source: str, where: str, bucket: str | None, fields: Iterable[str], *
     rest = _masked('"part"', PASSES[_COSTLY:]) if masked else "''"
     outer = ", ".join([*names, '"whole"', f'{rest} AS "template"', '"events"'])
     return f'SELECT {outer} FROM ({inner}) AS "parts"'  # noqa: S608 - as above
+
+
+def texts(source: str, where: str) -> str:
+    """Return the query for the different messages, their values shrunk to `0`: columns whole, part, events.
+
+    A message of several lines comes back as `whole`, of all others only what `bridge.logs.collapse` leaves of them.
+    """
+    odd = 'strpos("message", chr(10)) > 0'
+    part = f"regexp_replace(\"message\", {text(VALUE)}, '0', 'g')"
+    columns = f'CASE WHEN {odd} THEN "message" END AS "whole", CASE WHEN {odd} THEN \'\' ELSE {part} END AS "part", count(*) AS "events"'
+    return f"SELECT {columns} FROM {source} WHERE {where} GROUP BY 1, 2"  # noqa: S608 - made of our own words; values are bound
 
 
 def _masked(column: str, passes: Iterable[tuple[str, str]]) -> str:

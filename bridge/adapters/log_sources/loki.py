@@ -25,7 +25,7 @@ from bridge.logs.counting import Counting
 from bridge.logs.options import FORMATS, SourceOptions, parse_sources
 from bridge.logs.question import CORE, Question
 from bridge.logs.records import Event, Format, Instant, Mapper, mapper, words_of
-from bridge.logs.remote import MOST_EVENTS, Around, Found, counted_from, event_of, select_from
+from bridge.logs.remote import MOST_EVENTS, Around, Found, Texts, counted_from, event_of, select_from, texts_by_count
 from bridge.logs.times import Clockwork, micros
 from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions
@@ -123,6 +123,10 @@ class LokiLogs:
         found = self.events(question, self.caps[0])
         counted_from(found.events, counting, self.name)
         return [f"{self.name}: counted from the first {self.caps[0]:,} lines only: the counts are too low"] if found.cut else []
+
+    def texts(self, question: Question) -> Texts:
+        """Count the messages here."""
+        return texts_by_count(self, question)
 
     def query(self, question: Question) -> str:
         """Return the question as LogQL: streams and texts; at least what fits, never less."""

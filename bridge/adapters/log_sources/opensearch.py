@@ -28,7 +28,7 @@ from bridge.errors import BridgeError, InputError, RetryLaterError
 from bridge.logs.counting import Counting
 from bridge.logs.question import CORE, Question, as_text, field_of
 from bridge.logs.records import Event, level_of, words_of
-from bridge.logs.remote import MOST_EVENTS, MOST_GROUPS, Around, Found, counted_from, event_of, select_from
+from bridge.logs.remote import MOST_EVENTS, MOST_GROUPS, Around, Found, Texts, counted_from, event_of, select_from, texts_by_count
 from bridge.logs.times import EPOCH, Clockwork, TimeError, parse_value
 from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions
@@ -140,6 +140,10 @@ class OpenSearchLogs:
         return (
             [f"{self.name}: counted from the first {self.caps[0]:,} events only: the counts are too low"] if found.cut else found.problems
         )
+
+    def texts(self, question: Question) -> Texts:
+        """Return the different messages, counted as `count` does."""
+        return texts_by_count(self, question)
 
     def _group(self, row: tuple[int, dict[str, Any], int], counting: Counting, fields: Sequence[str]) -> tuple[Any, ...]:
         at, values, events = row

@@ -23,7 +23,7 @@ from bridge.logs import sql
 from bridge.logs.counting import Counting
 from bridge.logs.question import CORE, Question, as_text
 from bridge.logs.records import level_of, words_of
-from bridge.logs.remote import MOST_EVENTS, MOST_GROUPS, Around, Found, event_of, select_from
+from bridge.logs.remote import MOST_EVENTS, MOST_GROUPS, Around, Found, Texts, event_of, select_from
 from bridge.logs.times import EPOCH
 from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions, load
@@ -148,6 +148,19 @@ class SqlLogs:
         if not cut:
             return []
         return [f"{self.name}: cut at the cap of {self.caps[1]:,} groups: the counts are too low; narrow the question"]
+
+    def texts(self, question: Question) -> Texts:
+        """Let the database shrink the values of the messages, and group: the different texts come back with their counts."""
+        where, values = self._where(question, None)
+        rows, cut = self._run(sql.texts(self._source(), where), values, self.caps[1])
+        found = Texts()
+        for row in rows:
+            kept = found.collapsed if row["whole"] is None else found.whole
+            message = event_of(0, {"message": row["part"] if row["whole"] is None else row["whole"]}).message
+            kept[message] = kept.get(message, 0) + row["events"]
+        if cut:
+            found.problems.append(f"{self.name}: cut at the cap of {self.caps[1]:,} texts: templates are missing; narrow the question")
+        return found
 
     def _group(self, row: Mapping[str, Any], counting: Counting, unit: str | None) -> tuple[Any, ...]:
         at = 0

@@ -31,8 +31,17 @@ def run(args: argparse.Namespace) -> int:
     if not args.files and not log_questions.narrowed(args) and not _has_sources(args):
         raise InputError("which files?", hint="bridge logs templates FILE...   (- reads stdin)")
     miner = Miner(known=load_known(Path(args.known), ALGORITHM)) if args.known else Miner()
-    for batch in _messages(args):
-        miner.add(batch)
+    remote = log_questions.cluster(args)
+    if remote is not None and not args.assign:  # what the lines are is not needed: the different texts come back with their counts
+        found = remote.texts(log_questions.question(args, attributes=False))
+        miner.add_counted(found.collapsed, collapsed=True)
+        miner.add_counted(found.whole)
+        output.narrate(f"{found.events:,} events   {len(found.collapsed) + len(found.whole):,} different texts read from {remote.name}")
+        for problem in found.problems:
+            output.narrate(f"  ! {output.safe(problem)}")
+    else:
+        for batch in _messages(args):
+            miner.add(batch)
     mined = miner.finish()
     if args.assign:
         _assign(args.assign, mined)
@@ -89,11 +98,11 @@ def _show(args: argparse.Namespace, mined: Mined, algorithm: str) -> None:
         log_questions.parquet(rows, "templates")
         return
     if args.output != "text":
-        output.data(args, {"algorithm": algorithm, "lines": len(mined.numbers), "templates": rows}, records="templates")
+        output.data(args, {"algorithm": algorithm, "lines": sum(mined.lines), "templates": rows}, records="templates")
         return
     output.table(_COLUMNS, rows)
     new = f", {mined.known.count(False):,} of them new" if args.known else ""
-    output.say(f"\n  {len(rows):,} templates in {len(mined.numbers):,} lines{new}")
+    output.say(f"\n  {len(rows):,} templates in {sum(mined.lines):,} lines{new}")
 
 
 def _assign(name: str, mined: Mined) -> None:

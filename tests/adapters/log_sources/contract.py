@@ -10,6 +10,7 @@ from typing import Any
 
 from bridge.logs.ask import ask
 from bridge.logs.counting import Counting
+from bridge.logs.miner import Miner, mined
 from bridge.logs.options import parse_sources
 from bridge.logs.paths import LogFile
 from bridge.logs.question import Question
@@ -64,6 +65,8 @@ def check(remote: RemoteLogs, folder: Path) -> None:
             first = answer_from(remote, asked, limit=1)
             assert first.cut == (len(right) > 1), (remote.product, case["what"])
             assert first.rows.at == [row[0] for row in right[:1]]
+    for case in CASES["questions"]:
+        mined_alike(remote, file, question(case["ask"]))
     for case in CASES["counts"]:
         asked = question(case["ask"], attributes=any(field == "region" for field in case["fields"]))
         counted: list[Counter[Any]] = []
@@ -78,3 +81,15 @@ def check(remote: RemoteLogs, folder: Path) -> None:
                 Counter({(at, tuple(texts.get(value or "", value) for value in values)): count for (at, values), count in groups})
             )
         assert counted[0] == counted[1], (remote.product, case["what"])
+
+
+def mined_alike(remote: RemoteLogs, file: LogFile, asked: Question) -> None:
+    """Templates that are mined from what a store has grouped have the ids and counts of those mined from every message."""
+    right = mined(ask([file], asked).rows.message)
+    texts = remote.texts(asked)
+    miner = Miner()
+    miner.add_counted(texts.collapsed, collapsed=True)
+    miner.add_counted(texts.whole)
+    found = miner.finish()
+    assert texts.problems == []
+    assert (found.ids, found.texts, found.lines) == (right.ids, right.texts, right.lines), remote.product

@@ -48,8 +48,9 @@ def test_the_questions_in_every_dialect(dialect: str) -> None:
     asked = contract.question(ask, attributes=True)
     source.events(asked, 10, Around(accounts=frozenset({evil}), traces=frozenset({evil})))
     source.count(asked, Counting(fields=("template", "service"), every=900_000_000))
-    events, counts = database.asked
-    for query in (events, counts):
+    source.texts(asked)
+    events, counts, texts = database.asked
+    for query in (events, counts, texts):
         assert guard.verdict(query.text, dialect).allowed
         assert "1'='1" not in query.text
         assert evil in query.values.values()
@@ -59,3 +60,4 @@ def test_the_questions_in_every_dialect(dialect: str) -> None:
     assert bucket in counts.text
     assert position in counts.text
     assert "LIMIT 11" in events.text
+    assert "([a-f]{1,16}[0-9]+)*[a-f]{0,16}" in texts.text
