@@ -20,6 +20,7 @@ from bridge.config.problems import failure
 from bridge.errors import InputError, NotFoundError, Problem
 from bridge.model.investigation import (
     CohortRule,
+    CustomerWords,
     Evidence,
     Expectation,
     Investigation,
@@ -123,6 +124,10 @@ class _Loader:
             symptoms=tuple(data.get("symptoms", ())),
             not_causes=tuple(data.get("not_causes", ())),
             report=data.get("report", REPORT),
+            customers={
+                language: CustomerWords(problem=_line(words["problem"]), workaround=_line(words.get("workaround", "")))
+                for language, words in data.get("customers", {}).items()
+            },
             folder=str(self.folder),
             digest=digest(self.folder),
             tests=data.get("tests", TESTS),

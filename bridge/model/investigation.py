@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from bridge.model.evidence import Scalar
@@ -104,6 +104,16 @@ class WorkaroundCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerWords:
+    """What customers are told, in one language."""
+
+    problem: str
+    """What fails, in a few words: `Exporte sind leer`."""
+    workaround: str = ""
+    """The workaround's statement; empty: nobody has written it in this language."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Investigation:
     """One catalogue entry."""
 
@@ -137,5 +147,7 @@ class Investigation:
     """sha256 over investigation.yaml and the .sql files: the case says exactly which text ran."""
     fails: str = ""
     """What the subject does wrong, as a verb phrase for titles: `come out empty`. Empty: the title uses `observed`."""
+    customers: dict[str, CustomerWords] = field(default_factory=dict)
+    """By language (de): drafts for customers take these sentences, and never print another language's."""
     tests: str = "tests/*.yaml"
     """Where its tests are, relative to the folder."""

@@ -98,6 +98,7 @@ def _charts(facts: ReportFacts) -> list[Chart]:
         found.append(charts.timeline(analysis.impact.days, facts.changes, subject, named))
     found.append(charts.heat_map(facts.failures, facts.case.window, subject))
     found.append(bars.contrast(analysis.contrasts, [views.conditions_words(item) for item in analysis.contrasts]))
+    found.append(bars.novel(analysis.novelties))
     if analysis.cohort is not None and analysis.impact is not None:
         currency = "" if "revenue" in facts.policy.leave_out else facts.currency
         found.append(bars.tiers(_tiers(analysis.cohort, analysis.impact), currency))

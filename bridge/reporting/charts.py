@@ -15,6 +15,9 @@ from bridge.reporting import formats
 from bridge.text.terminal import visible
 
 WIDTH = 760
+_LINE, _MOST_LINES = 15, 8
+_LETTER = 7.4
+"""Units that a letter of a bold label takes, at most on average: fonts differ from machine to machine."""
 LIGHT = """
 .c-text{fill:#1f2933;font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
 .c-dim{fill:#52606d}.c-bar{fill:#b42318}.c-grid{stroke:#cbd2d9;stroke-width:1}.c-mark{stroke:#1d4ed8;stroke-width:1.5;stroke-dasharray:4 3}
@@ -67,13 +70,16 @@ def timeline(days: Sequence[DayCount], changes: Sequence[Change], subject: str, 
     """
     if not days:
         return None
-    left, right, top, bottom = 46, 12, 44, 30
-    height = 250
-    inner_w, inner_h = WIDTH - left - right, height - top - bottom
+    left, right, bottom, inner_h = 46, 12, 30, 176
+    inner_w = WIDTH - left - right
     ceiling = _ceiling(max(day.failures for day in days))
     slot = inner_w / len(days)
     shown = _rare(changes, named)
     start = datetime.fromisoformat(f"{days[0].day}T00:00:00+00:00")
+    marks = [mark for mark in (_mark(change, start, slot, left) for change in shown) if left <= mark.x <= WIDTH]
+    lines = _lines(marks)
+    top = 14 + _LINE * max([1, *(line + 1 for line in lines)])
+    height = top + inner_h + bottom
     parts = []
     for step in range(5):
         value = ceiling * step / 4
@@ -82,7 +88,7 @@ def timeline(days: Sequence[DayCount], changes: Sequence[Change], subject: str, 
         if value == int(value):
             parts.append(label(left - 6, y + 4, formats.number(int(value)), "c-dim", "end"))
     # Behind the bars and their numbers.
-    parts += _marks(shown, start, slot, left, top, inner_h)
+    parts += _marks(marks, lines, top + inner_h)
     stride = max(1, -(-len(days) // 16))
     for index, day in enumerate(days):
         x = left + slot * index
@@ -140,19 +146,49 @@ def _rare(changes: Sequence[Change], named: Change | None) -> tuple[Change, ...]
     return tuple(sorted(shown, key=lambda change: (change.at, change.kind, change.name)))
 
 
-def _marks(changes: Sequence[Change], start: datetime, slot: float, left: int, top: int, inner_h: int) -> list[str]:
-    """Return the vertical marks; labels alternate between two lines so that neighbours can be read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mark:
+    """A change as a vertical line with its name."""
+
+    x: float
+    words: str
+    anchor: str
+    span: tuple[float, float]
+    """From where to where the name and the line reach."""
+
+
+def _mark(change: Change, start: datetime, slot: float, left: int) -> _Mark:
+    x = left + slot * ((utc(change.at) - start) / timedelta(days=1))
+    words = " ".join(part for part in (change.name, change.version or "") if part)[:48]
+    width = _LETTER * len(words) + 5
+    ends = x + width > WIDTH
+    return _Mark(x=x, words=words, anchor="end" if ends else "start", span=(x - width, x) if ends else (x, x + width))
+
+
+def _lines(marks: Sequence[_Mark]) -> list[int]:
+    """Return a line for each name, so that no two stand over each other; -1 for those that find no room: the words below name them."""
+    taken: list[list[tuple[float, float]]] = [[] for _ in range(_MOST_LINES)]
+    found = []
+    for mark in marks:
+        first, last = mark.span
+        free = (line for line, spans in enumerate(taken) if all(last + _LETTER < begin or end + _LETTER < first for begin, end in spans))
+        line = next(free, -1)
+        found.append(line)
+        if line >= 0:
+            taken[line].append(mark.span)
+    return found
+
+
+def _marks(marks: Sequence[_Mark], lines: Sequence[int], bottom: int) -> list[str]:
+    """Return the vertical lines, and over them the names."""
     parts = []
-    for index, change in enumerate(changes):
-        offset = (utc(change.at) - start) / timedelta(days=1)
-        x = left + slot * offset
-        if not left <= x <= WIDTH:
-            continue
-        y = 14 + 15 * (index % 2)
-        words = " ".join(part for part in (change.name, change.version or "") if part)
-        anchor = "end" if x > WIDTH * 0.7 else "start"
-        parts.append(f'<line class="c-mark" x1="{coordinate(x)}" x2="{coordinate(x)}" y1="{y - 10}" y2="{top + inner_h}"/>')
-        parts.append(label(x + (-5 if anchor == "end" else 5), y, words[:48], "c-label", anchor))
+    for mark, line in zip(marks, lines, strict=True):
+        y = 4 + _LINE * max(line, 0)
+        parts.append(f'<line class="c-mark" x1="{coordinate(mark.x)}" x2="{coordinate(mark.x)}" y1="{y}" y2="{bottom}"/>')
+    for mark, line in zip(marks, lines, strict=True):
+        if line >= 0:
+            x = mark.x + (-5 if mark.anchor == "end" else 5)
+            parts.append(label(x, 14 + _LINE * line, mark.words, "c-label c-over", mark.anchor))
     return parts
 
 

@@ -14,7 +14,7 @@ from bridge.model.case import Case
 from bridge.model.change import Change
 from bridge.model.evidence import Provenance
 from bridge.model.finding import Analysis
-from bridge.model.investigation import Expectation, Investigation, WorkaroundCheck
+from bridge.model.investigation import CustomerWords, Expectation, Investigation, WorkaroundCheck
 from bridge.model.reproduction import Reproduction, ReproductionStep
 from bridge.reporting.facts import Alike, ReportFacts
 
@@ -104,12 +104,14 @@ def nothing() -> ReportFacts:
 
 def _investigation(data: dict[str, Any]) -> Investigation:
     expected, workaround = data.pop("expected"), data.pop("workaround")
+    customers = {language: CustomerWords(**words) for language, words in data.pop("customers", {}).items()}
     lists = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
     return Investigation(
         **(data | lists),
         parameters=(),
         evidence=(),
         cohort=None,
+        customers=customers,
         expected=Expectation(**expected) if expected else None,
         workaround=WorkaroundCheck(**workaround) if workaround else None,
     )

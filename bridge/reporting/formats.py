@@ -48,19 +48,19 @@ def money(value: Decimal, currency: str) -> str:
 
 
 def percent(share: float) -> str:
-    """0.0922 -> 9.2 %; a small share keeps two digits that count."""
+    """0.0922 -> 9.2%; a small share keeps two digits that count."""
     value = share * 100
     if not math.isfinite(value):
         raise ValueError(f"{share} is not a share")
     if value and abs(value) < 0.1:  # noqa: PLR2004  # below a tenth one decimal says nothing
-        return f"{significant(value, 2)} %"
+        return f"{significant(value, 2)}%"
     rounded = Decimal(str(value)).quantize(Decimal("0.1"), rounding=ROUND_HALF_UP)
     # One decimal, so that columns line up; none and all of them need none.
-    return f"{number(rounded)} %" if value in {0, 100} else f"{rounded:,f} %"
+    return f"{number(rounded)}%" if value in {0, 100} else f"{rounded:,f}%"
 
 
 def of(count: int, total: int, noun: str = "") -> str:
-    """38 of 412 (9.2 %); with a noun 38 of 412 accounts (9.2 %)."""
+    """38 of 412 (9.2%); with a noun 38 of 412 accounts (9.2%)."""
     words = f"{number(count)} of {number(total)} {noun}".rstrip()
     return f"{words} ({percent(count / total)})" if total else words
 
@@ -117,14 +117,14 @@ def interval(value: Interval | None) -> str:
 
 
 def share_interval(value: Interval | None) -> str:
-    """6.8 % to 12.4 %."""
+    """6.8% to 12.4%."""
     if value is None:
         return ""
     return f"at least {percent(value.low)}" if value.high is None else f"{percent(value.low)} to {percent(value.high)}"
 
 
 def effect(value: Effect) -> str:
-    """8.8 (7.7 to 10.1), a share as 9.2 % (6.8 % to 12.4 %); unbounded ratios say so."""
+    """8.8 (7.7 to 10.1), a share as 9.2% (6.8% to 12.4%); unbounded ratios say so."""
     if value.name.startswith("share") and value.value is not None:
         return f"{percent(value.value)} ({share_interval(value.interval)})" if value.interval else percent(value.value)
     bounds = interval(value.interval)

@@ -85,3 +85,14 @@ def test_nothing_private_is_in_any_file(reports: dict[str, Report]) -> None:
         for name, data in files(report).items():
             for words in (b"maria@", b"Maria Example", b"internal: they are angry", b"5550100", b"Agent Smith", b"reports@example.test"):
                 assert words not in data, (name, words)
+
+
+def test_a_german_draft_without_german_sentences_says_what_to_fill_in() -> None:
+    facts = example.full()
+    facts = replace(facts, investigation=replace(facts.investigation, customers={}), policy=policy(template_info("customer_update_de")))
+    report = build(facts, find_template("customer_update_de"))
+    assert facts.analysis.workaround
+    assert report.title == "Zwischenstand zu Ihrer Meldung"
+    assert "vor dem Absenden ergänzen" in report.markdown
+    for words in (facts.analysis.workaround.statement, facts.investigation.subject, facts.investigation.observed):
+        assert words.lower() not in report.markdown.lower(), "no sentence of another language"

@@ -5,11 +5,16 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bridge.model.finding import Contrast
+from bridge.model.change import Change
+from bridge.model.finding import Contrast, DayCount
 from bridge.reporting import bars, charts, example, pixels
 from bridge.reporting.charts import Chart
 
@@ -109,3 +114,38 @@ def test_every_picture_is_drawn_light_and_dark() -> None:
     for name in ("c-told", "c-silent", "c-other"):
         assert f".{name}{{" in light
         assert otherwise.count(f".{name}{{") == 2, "dark, and print"
+
+
+def test_new_templates_now_and_before() -> None:
+    found = example.load("new-errors").analysis.novelties
+    chart = bars.novel(found)
+    assert chart is not None
+    for item in found:
+        assert f"{item.service}, now {item.traces} of {item.traces_total} traces" in chart.alt
+        assert f"before {item.traces_before} of {item.traces_before_total}" in chart.alt
+    long = bars.novel([replace(found[0], template="<b>&" + "x" * 5_000)])
+    assert long is not None
+    assert "<b>" not in long.body
+    assert len(long.alt) < 300, "a template can be pages long"
+    assert bars.novel([]) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 14 * 24 * 60), st.text("abc", max_size=60)), max_size=30))
+def test_names_of_changes_never_stand_over_each_other(found: list[tuple[int, str]]) -> None:
+    start = datetime(2026, 3, 3, tzinfo=UTC)
+    days = [DayCount(day=f"2026-03-{day:02d}", failures=day, events=100) for day in range(3, 17)]
+    changes = [
+        Change(at=start + timedelta(minutes=at), kind="release", name=f"{n}{name}", version=None) for n, (at, name) in enumerate(found)
+    ]
+    chart = charts.timeline(days, changes, "exports", None)
+    assert chart is not None
+    root = ET.fromstring(f"<svg>{chart.body}</svg>")  # noqa: S314  # our own picture
+    taken: dict[str, list[tuple[float, float]]] = {}
+    for text in root.iter("text"):
+        if "c-label" in (text.get("class") or ""):
+            x, width = float(text.get("x") or 0), 7 * len(text.text or "")
+            span = (x - width, x) if text.get("text-anchor") == "end" else (x, x + width)
+            assert all(span[1] < begin or end < span[0] for begin, end in taken.get(text.get("y") or "", []))
+            taken.setdefault(text.get("y") or "", []).append(span)
+    for change in changes:
+        assert change.name in chart.alt, "the words name each, also where its name finds no room"
