@@ -9,24 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
+from bridge.reproduction import likely
 from bridge.reproduction.statistics import repeats, sequential, wilson
 
 Items = tuple[int, ...]
+Unfinished = Literal["", "budget", "can't tell"]
 Run = Callable[[Items], bool]
 """Run these items once; True: this failure was seen."""
 DETECTION = 4
 """Runs of the whole that decide whether it always fails."""
 MEASURE = 20
-"""Runs that measure the rate of a failure that does not always show."""
-CONTROL = 20
-"""Runs of the control, which shows whether there are false failures."""
+"""Runs that measure a rate where it matters: of the whole, when a part seems to fail more rarely."""
+CONFIRM = 8
+"""Runs of what is left: so many in a row, and it is taken to fail always."""
+CONTROL = 60
+"""Runs of the control, once a false failure was found."""
 _CAREFUL_MISS = 0.015
 _ALPHA = 0.003
 """Of the sequential test: small, because it is asked again and again."""
 _LEAST_BACKGROUND = 0.05
-_FARTHEST = 0.15
 _SURE = 1.96
+_FARTHEST = 0.15
+_HALFWAY = 0.35
+_NEAREST = 0.6
+"""A part that fails with less than this share of the whole's rate is doubted, with less than the other one refused."""
 _SMALLEST_TREE = 4
 _LONGEST_TEST = 60
 """Runs after which the sequential test gives up on a candidate."""
@@ -65,7 +73,7 @@ def trust(seen: int, runs: int, background: float = 0.0) -> Trust:
         return Trust(quick=2, careful=2, background=max(background, _LEAST_BACKGROUND), rate=rate)
     if seen == runs:
         return Trust()
-    return Trust(careful=max(2, repeats(seen / runs, _CAREFUL_MISS)))
+    return Trust(careful=max(2, repeats(seen / runs, _CAREFUL_MISS)), rate=seen / runs)
 
 
 @dataclass(slots=True)
@@ -78,6 +86,9 @@ class Search:
     fixed: frozenset[int]
     """Items that always stay: the anchor."""
     budget: int = 1_000_000
+    """Runs of candidates, at most."""
+    allowed: Callable[[Items, Items], bool] = lambda _items, _last: True
+    """Tell whether these items may be run once more, given what would stand then."""
     whole: tuple[int, int] = (0, 0)
     """How often all items failed: seen and runs; none: it is not compared with what is left."""
     replays: int = 0
@@ -89,6 +100,12 @@ class Search:
     """Sizes that were reached, biggest first."""
     last: Items = ()
     """The smallest that failed so far: what stands when the budget ends."""
+    sound: Items = ()
+    """The smallest that is known to fail about as often as the whole."""
+    control: tuple[int, int] = (0, 0)
+    """How often the control failed, once a false failure was found: seen and runs."""
+    alike: Mapping[int, str] = field(default_factory=dict)
+    """What items have in common (their route): those with the same word are tried together."""
     _needs: dict[int, frozenset[int]] = field(default_factory=dict)
 
     def closure(self, items: Iterable[int]) -> Items:
@@ -108,7 +125,7 @@ class Search:
 
     def once(self, items: Items) -> bool:
         """Run once; Exhausted when the budget is used up."""
-        if self.replays >= self.budget:
+        if self.replays >= self.budget or not self.allowed(items, self.last):
             raise Exhausted
         self.replays += 1
         self.requests += len(items)
@@ -132,9 +149,11 @@ class Search:
         return False
 
     def rate(self, items: Items, runs: int) -> tuple[int, int]:
-        """Measure: failures and runs. Counted apart from the candidates."""
+        """Measure: failures and runs. Counted apart from the candidates; Exhausted when there is no budget for it."""
         seen = 0
         for _ in range(runs):
+            if not self.allowed(items, self.last):
+                raise Exhausted
             self.measured += 1
             self.requests += len(items)
             seen += self.run(items)
@@ -154,9 +173,14 @@ class Shrunk:
     items: Items
     seen: int
     runs: int
-    """Fresh runs of exactly these items: the search's own runs would flatter the rate."""
-    complete: bool
-    """False: the budget ended first; a shorter sequence may exist."""
+    """Fresh runs of exactly these items, none where the search did not end: the search's own runs would flatter the rate."""
+    why: Unfinished = ""
+    """Why a shorter sequence may exist: the budget ended first, or true failures can't be told from false ones."""
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether no single item can be left out."""
+        return not self.why
 
 
 class _FalseFailureError(Exception):
@@ -172,88 +196,86 @@ def smallest(
     items: Sequence[int],
     slices: Sequence[Iterable[int]] = (),
     *,
-    measure: int = MEASURE,
+    measure: int = CONFIRM,
 ) -> Shrunk:
     """Return a smallest failing part of `items` (which are known to fail) and its measured rate.
 
     `slices` are guesses to try first, narrowest first. A failure that looked certain and then is missed in a measuring run is
     shrunk again as one that is not. A part that fails far more rarely than the whole did (`search.whole`) was accepted on a
-    false failure: then there is a background, and all is shrunk once more by the sequential test. No single item can be left
-    out of a complete result.
+    false failure: then there is a background, and all is shrunk once more by the sequential test. What even that can't tell
+    is not claimed: the last part that surely fails like the whole is returned. No single item can be left out of a complete
+    result.
     """
-    complete = True
+    why: Unfinished = ""
     try:
         try:
             current, seen, runs = _measured(search, items, slices, measure)
         except _FalseFailureError as found:
-            # Where the rates lie too near the test could not tell them apart, and would run for ever.
-            most = search.whole[0] / search.whole[1] * _FARTHEST
-            search.trust = trust(*search.whole, background=min(most, max(found.rate, _LEAST_BACKGROUND / 2)))
+            _with_background(search, items, found.rate)
             current, seen, runs = _measured(search, items, slices, measure)
     except Exhausted:
-        current, complete = search.last, False
-        seen, runs = search.rate(current, measure)
-    return Shrunk(items=current, seen=seen, runs=runs, complete=complete)
+        # Where a single failure proves nothing, only what is known to fail like the whole stands.
+        current = search.sound or search.closure(items) if search.trust.background > 0 else search.last
+        why, seen, runs = "budget", 0, 0
+    except _FalseFailureError:
+        current, why, seen, runs = search.sound or search.closure(items), "can't tell", 0, 0
+    return Shrunk(items=current, seen=seen, runs=runs, why=why)
 
 
 def _measured(search: Search, items: Sequence[int], slices: Sequence[Iterable[int]], measure: int) -> tuple[Items, int, int]:
     current = shrink(search, items, slices)
     while True:
-        seen, runs = search.rate(current, measure)
-        doubtful = search.trust.certain or 2 * seen * search.whole[1] <= runs * search.whole[0]
-        if seen < runs and search.trust.background <= 0 and doubtful:
-            more, further = search.rate(current, max(0, MEASURE - runs))
-            seen, runs = seen + more, runs + further
-            _check(search, items, seen, runs)
+        seen, runs = _confirmed(search, items, current, measure if search.trust.certain else 0)
         if seen == runs or not search.trust.certain:
             return current, seen, runs
         search.trust = trust(max(1, seen), runs)
-        search.whole = (seen, runs) if search.whole[1] else search.whole
-        smaller = _minimal(search, current)
+        smaller = _likely(search, current, items)
         if smaller == current:
             return current, seen, runs
         current = smaller
 
 
-def _check(search: Search, items: Sequence[int], seen: int, runs: int) -> None:
-    """Raise when a part fails more rarely than the whole; the whole is run again where too few runs were made to tell."""
-    if search.trust.background > 0 or not search.whole[1] or seen == runs:
-        return
-    search.whole = _remeasured(search, items, search.whole, (seen, runs))
-    if _rarer((seen, runs), search.whole):
-        raise _FalseFailureError(seen / runs)
+def _confirmed(search: Search, items: Sequence[int], part: Items, runs: int) -> tuple[int, int]:
+    """Run a part until it is told whether it fails about as often as the whole; return seen and runs.
 
-
-def _rarer(part: tuple[int, int], whole: tuple[int, int]) -> bool:
-    """Tell whether the part surely fails more rarely: the 95 % intervals do not meet."""
-    return wilson(*part, z=_SURE)[1] < wilson(*whole, z=_SURE)[0]
-
-
-def _remeasured(search: Search, items: Sequence[int], whole: tuple[int, int], part: tuple[int, int]) -> tuple[int, int]:
-    """Return the whole's rate, measured again where it seems to be another one and too few runs were made to tell."""
-    seen, runs = whole
-    if runs >= MEASURE or _rarer(part, whole) or part[0] / part[1] > seen / runs / 2:
-        return whole
-    more, further = search.rate(search.closure(items), MEASURE - runs)
-    return seen + more, runs + further
-
-
-def background(search: Search, items: Sequence[int], control: Iterable[int]) -> tuple[int, int]:
-    """Run a control (the failing request with only what it needs) and set how much a failure is worth; return seen and runs.
-
-    A control that fails about as often as the whole is no control: then the failing request alone is enough. More runs are
-    made where the whole itself does not always fail: there a false failure is easily taken for a true one.
+    Raises where it fails far more rarely. The whole is run again only where that seems so and it was run too rarely to tell.
     """
-    sequence = search.closure((*control, *search.fixed))
-    runs = CONTROL if search.whole[0] == search.whole[1] else _LONGEST_TEST
-    if len(sequence) >= len(search.closure(items)):
-        return 0, 0
-    seen, _ = search.rate(sequence, runs)
-    if seen and seen < runs:
-        search.whole = _remeasured(search, items, search.whole, (seen, runs))
-        if _rarer((seen, runs), search.whole):
-            search.trust = trust(*search.whole, background=seen / runs)
-    return seen, runs
+    seen, made = search.rate(part, runs)
+    if not search.whole[1] or (made and seen == made):
+        search.sound = part
+        return seen, made
+    while True:
+        often = (search.whole[0] + 1) / (search.whole[1] + 2)
+        word = sequential(seen, made, background=_FARTHEST * often, rate=_NEAREST * often) if made else "more"
+        if word == "yes":
+            search.sound = part
+            return seen, made
+        if word == "no" and search.whole[1] < MEASURE:
+            more, further = search.rate(search.closure(items), MEASURE - search.whole[1])
+            search.whole = search.whole[0] + more, search.whole[1] + further
+        elif word == "no" and wilson(seen, made, z=_SURE)[1] < wilson(*search.whole, z=_SURE)[0]:
+            raise _FalseFailureError(seen / made)
+        elif made >= _LONGEST_TEST:
+            if seen / made < _HALFWAY * search.whole[0] / search.whole[1]:
+                raise _FalseFailureError(seen / made)
+            search.sound = part
+            return seen, made
+        more, further = search.rate(part, 1)
+        seen, made = seen + more, made + further
+
+
+def _with_background(search: Search, items: Sequence[int], rate: float) -> None:
+    """Run a control (what always stays, with what it needs) and set how much a failure is worth from now on.
+
+    A control that is the whole, or that fails about as often, is none: then the rate of the falsely accepted part stands.
+    """
+    sequence = search.closure(search.fixed)
+    often = search.whole[0] / search.whole[1]
+    if len(sequence) < len(search.closure(items)):
+        search.control = search.rate(sequence, CONTROL)
+        rate = max(rate, search.control[0] / search.control[1])
+    # Where the rates lie too near the test could not tell them apart, and would run for ever.
+    search.trust = trust(*search.whole, background=min(often * _FARTHEST, max(rate, _LEAST_BACKGROUND / 2)))
 
 
 def shrink(search: Search, items: Sequence[int], slices: Sequence[Iterable[int]] = ()) -> Items:
@@ -268,24 +290,49 @@ def shrink(search: Search, items: Sequence[int], slices: Sequence[Iterable[int]]
                 break
             tried = True
     current = _without_trees(search, current)
-    current = _halved(search, current, needed=tried)
-    if not search.trust.certain and search.trust.background <= 0:
-        # Now that a run is cheap the rate is measured, and decides how often each last candidate is run.
-        seen, runs = search.rate(current, MEASURE)
-        _check(search, items, seen, runs)
-        if search.whole[1]:
-            search.whole = seen, runs
-        search.trust = trust(max(1, min(seen, runs - 1)), runs)
-    return _minimal(search, current)
+    if search.trust.certain or search.trust.background > 0:
+        return _minimal(search, _halved(search, current, needed=tried))
+    return _likely(search, current, items)
+
+
+def _likely(search: Search, current: Items, items: Sequence[int]) -> Items:
+    """Shrink a failure that does not always show, and has no background: every clean run makes what was left out likelier needed.
+
+    Once candidates are down to single items a run is cheap: then the rate is measured, which decides how many clean runs an
+    item takes. What a clean run says is not thrown away, as repeats of one candidate would.
+    """
+    needs = {item: frozenset(search.closure((item,))) for item in current}
+    wanted = frozenset(search.closure(search.fixed))
+    clean: list[Items] = []
+    rate, measured = min(likely.ASSUMED, search.trust.rate), False
+    chances = likely.beliefs((item for item in current if item not in wanted), clean, rate)
+    while chosen := likely.choose(chances, needs):
+        if len(chosen) <= likely.FEW and not measured:
+            seen, runs = _confirmed(search, items, current, CONFIRM)
+            rate, measured = likely.cautious(seen, runs), True
+            chances = likely.beliefs(chances, clean, rate)
+        elif search.fails(candidate := _without(search, current, chosen), 1):
+            current = search.note(candidate)
+            kept = frozenset(current)
+            chances = {item: chance for item, chance in chances.items() if item in kept}
+        else:
+            clean.append(chosen)
+            likely.learn(chances, chosen, rate)
+    return current
 
 
 def _halved(search: Search, current: Items, *, needed: bool) -> Items:
     """Remove chunks, biggest first and from the end; a chunk that can't go is split in two.
 
-    When the right half of a chunk that can't go does go, the left half can't: it is split without a run. That is right
-    where more requests never hide the failure; the last pass checks every single request whatever was concluded here.
+    Items that are alike and need the same lie together, and a chunk is split where such a group ends: noise goes in few
+    runs. When the right half of a chunk that can't go does go, the left half can't: it is split without a run. That is
+    right where more requests never hide the failure; the last pass checks every single request whatever was concluded here.
     """
-    chunks = [tuple(item for item in current if item not in search.fixed)]
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for item in current:
+        if item not in search.fixed:
+            groups.setdefault(_group(search, item), []).append(item)
+    chunks = [tuple(item for group in sorted(groups.values(), key=lambda group: group[-1]) for item in group)]
     if not chunks[0]:
         return current
     if not needed:
@@ -295,7 +342,7 @@ def _halved(search: Search, current: Items, *, needed: bool) -> Items:
     while chunks := [chunk for chunk in chunks if len(chunk) > 1]:
         halves: list[Items] = []
         for chunk in chunks:
-            middle = len(chunk) // 2
+            middle = _middle(search, chunk)
             left, right = chunk[:middle], chunk[middle:]
             smaller = _attempt(search, current, right)
             if smaller is not None:
@@ -312,6 +359,17 @@ def _halved(search: Search, current: Items, *, needed: bool) -> Items:
             halves.append(_still(current, left))
         chunks = halves
     return current
+
+
+def _group(search: Search, item: int) -> tuple[object, ...]:
+    return tuple(sorted(search.producers.get(item, ()))), search.alike.get(item, "")
+
+
+def _middle(search: Search, chunk: Items) -> int:
+    """Return where a chunk is split: where a group ends, nearest to its middle; within one group in its middle."""
+    half = len(chunk) // 2
+    ends = (at for at in range(1, len(chunk)) if _group(search, chunk[at - 1]) != _group(search, chunk[at]))
+    return min(ends, key=lambda at: abs(at - half), default=half)
 
 
 def _still(current: Items, chunk: Items) -> Items:
@@ -361,25 +419,17 @@ def _without(search: Search, current: Items, chunk: Iterable[int]) -> Items:
 
 
 def _minimal(search: Search, current: Items) -> Items:
-    """Try every single item from the end until a whole pass removes none; the last pass takes the full number of runs.
-
-    Clean runs of a candidate count: what the first pass ran is not run again by the last.
-    """
-    times = search.trust.careful if search.trust.background > 0 else max(1, search.trust.careful // 3)
-    clean: dict[Items, int] = {}
+    """Try every single item from the end until a whole pass removes none; a candidate that ran clean is not run again."""
+    clean: set[Items] = set()
     while True:
         before = current
         for item in reversed(before):
-            if item in search.fixed or item not in current:
-                continue
             candidate = _without(search, current, (item,))
-            more = times - clean.get(candidate, 0)
-            if len(candidate) == len(current) or more <= 0:
+            if item in search.fixed or item not in current or len(candidate) == len(current) or candidate in clean:
                 continue
-            if search.fails(candidate, more):
+            if search.fails(candidate, search.trust.careful):
                 current = search.note(candidate)
             else:
-                clean[candidate] = times
-        if current == before and times == search.trust.careful:
+                clean.add(candidate)
+        if current == before:
             return current
-        times = search.trust.careful

@@ -93,6 +93,11 @@ class Runner:
             self.others[played.detail] += 1
         return played
 
+    @property
+    def left(self) -> int:
+        """How many requests the budget still allows."""
+        return self.settings.rules.requests - self.sent
+
     def _wait(self, seconds: float) -> None:
         """Let time pass between two requests; refused when the budget of seconds would end in it."""
         rules = self.settings.rules

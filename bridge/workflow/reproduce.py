@@ -17,7 +17,7 @@ from bridge.reproduction.atoms import route, substitute
 from bridge.reproduction.capture import scrub
 from bridge.reproduction.http_files import http_file, hurl
 from bridge.reproduction.links import compare, entity_slice
-from bridge.reproduction.reduce import DETECTION, Exhausted, Items, Search, Trust, background, shrink, smallest, trust
+from bridge.reproduction.reduce import DETECTION, Exhausted, Items, Search, Shrunk, Trust, shrink, smallest, trust
 from bridge.reproduction.scan import require_clean
 from bridge.reproduction.scenario import Played, Scenario
 from bridge.reproduction.shell_file import bash
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 _LINKED = "linked-1"
 """Stands where a run puts an earlier answer's value; with a digit, so that routes show an id there."""
 _ROUNDS = 4
+_UNFINISHED: Mapping[str, tuple[str, ...]] = {
+    "": (),
+    "budget": ("the budget of requests ended before the search: a shorter sequence may exist",),
+    "can't tell": ("the same failure also shows without its cause, and too often to tell them apart: a shorter sequence may exist",),
+}
 Clocks = Mapping[int, datetime]
 
 
@@ -100,13 +105,25 @@ def _reproduced(job: Job) -> Reproduction:
         producers=scenario.producers(),
         fixed=scenario.oracle.kept,
         whole=(seen, runs),
+        allowed=_allowed(job),
+        alike={step.index: route(step.request) for step in scenario.steps},
     )
-    control = background(search, everything, ())
-    small, timing, complete = _shrunk(job, scenario, timing, search)
-    made = _measured(job, small, timing, control)
+    small, timing, shrunk = _shrunk(job, scenario, timing, search)
+    made = _measured(job, small, timing, search.control)
     counts = [sum(link.status == word for link in scenario.links) for word in ("proven", "guessed")]
-    limits = () if complete else ("the budget ended before the search: a shorter sequence may exist",)
-    return replace(made, links_proven=counts[0], links_guessed=counts[1], limits=(*made.limits, *limits))
+    return replace(made, links_proven=counts[0], links_guessed=counts[1], limits=(*made.limits, *_UNFINISHED[shrunk.why]))
+
+
+def _allowed(job: Job) -> Callable[[Items, Items], bool]:
+    """Leave enough of the budget for the runs of the verdict, but not more than a fifth of it."""
+    runner, cost = job.runner, job.prepared.cost
+    most = job.prepared.settings.rules.requests
+
+    def allowed(items: Items, last: Items) -> bool:
+        kept = min(job.wanted.runs * cost(len(last or items)), most // 5)
+        return runner.left >= cost(len(items)) + kept
+
+    return allowed
 
 
 def _with_gaps(job: Job, scenario: Scenario) -> tuple[int, int, Timing]:
@@ -137,18 +154,21 @@ def _measured(job: Job, small: Scenario, timing: Timing, control: tuple[int, int
     """Run exactly what is left as often as asked, and write the files."""
     kept = [step.index for step in small.steps]
     last: Played | None = None
-    count = 0
+    count = runs = 0
     for _ in range(job.wanted.runs):
+        if runs and job.runner.left < job.prepared.cost(len(kept)):
+            break
+        runs += 1
         played = job.runner.run(small, kept, timing.clocks, timing.waits)
         count += played.seen
         last = played if played.seen or last is None else last
-    low, high = wilson(count, job.wanted.runs)
-    verdict: Verdict = "reproduced" if count == job.wanted.runs else "flaky" if count else "not reproduced"
-    sentence = f"{verdict}, {count} of {job.wanted.runs} ({low:.0%} to {high:.0%})"
+    low, high = wilson(count, runs)
+    verdict: Verdict = "reproduced" if count == runs else "flaky" if count else "not reproduced"
+    sentence = f"{verdict}, {count} of {runs} ({low:.0%} to {high:.0%})"
     if control[0]:
         sentence += f"; the failing request alone: {control[0]} of {control[1]}"
     made = replace(
-        _verdict(job, verdict=verdict, sentence=sentence, seen=count, runs=job.wanted.runs),
+        _verdict(job, verdict=verdict, sentence=sentence, seen=count, runs=runs),
         kept=len(kept),
         steps=_steps(small, timing),
         times=timing.words or _clock_words(timing.clocks, with_clock=job.prepared.settings.clock is not None),
@@ -156,14 +176,16 @@ def _measured(job: Job, small: Scenario, timing: Timing, control: tuple[int, int
         control_runs=control[1],
     )
     files, more = _files(job, small, timing, made, last)
+    if runs < job.wanted.runs:
+        more = (*more, f"the budget of requests ended after {runs} of {job.wanted.runs} runs of the smallest sequence")
     words, limits = _data(job, small, timing) if count else ("", ())
     return replace(made, files=(*files, *(("data.sql",) if words else ())), data=words, limits=(*made.limits, *more, *limits))
 
 
-def _shrunk(job: Job, scenario: Scenario, timing: Timing, search: Search) -> tuple[Scenario, Timing, bool]:
+def _shrunk(job: Job, scenario: Scenario, timing: Timing, search: Search) -> tuple[Scenario, Timing, Shrunk]:
     """Requests first, then the moments that the clock has to show, then what stands inside the requests."""
     runner = job.runner
-    shrunk = smallest(search, [step.index for step in scenario.steps], [entity_slice(scenario)], measure=DETECTION)
+    shrunk = smallest(search, [step.index for step in scenario.steps], [entity_slice(scenario)])
     small = _only(scenario, shrunk.items)
     job.context.emit(
         StepDone(
@@ -178,7 +200,7 @@ def _shrunk(job: Job, scenario: Scenario, timing: Timing, search: Search) -> tup
         return runner.run(small, kept, {index: clocks[index] for index in some}, waits).seen
 
     moments = [index for index in kept if index in clocks]
-    clocks = {index: clocks[index] for index in _least(with_clocks, moments, search.trust)}
+    clocks = {index: clocks[index] for index in _least(with_clocks, moments, search.trust, job, len(kept))}
     # Pages that should show a thing stay as they are: another page would not show it either.
     pages = small.oracle.absent.pages if small.oracle.absent else ()
     pieces = inside.parts([step for step in small.steps if step.index not in pages])
@@ -187,15 +209,18 @@ def _shrunk(job: Job, scenario: Scenario, timing: Timing, search: Search) -> tup
         stay = set(some)
         return runner.run(inside.without(small, (p for n, p in enumerate(pieces) if n not in stay)), kept, clocks, waits).seen
 
-    stay = set(_least(with_parts, range(len(pieces)), search.trust))
+    stay = set(_least(with_parts, range(len(pieces)), search.trust, job, len(kept)))
     small = inside.without(small, (part for number, part in enumerate(pieces) if number not in stay))
-    return small, replace(timing, clocks=clocks, waits=waits), shrunk.complete
+    return small, replace(timing, clocks=clocks, waits=waits), shrunk
 
 
-def _least(run: Callable[[Items], bool], items: Iterable[int], certain: Trust) -> Items:
-    """Return the items that have to stay; all of them when there is nothing to choose."""
+def _least(run: Callable[[Items], bool], items: Iterable[int], certain: Trust, job: Job, count: int) -> Items:
+    """Return the items that have to stay, of a sequence of `count` requests; all that were not tried when the budget ends."""
     wanted = tuple(items)
-    search = Search(run=run, trust=certain, producers={}, fixed=frozenset())
+    sequence, affordable = tuple(range(count)), _allowed(job)
+    search = Search(
+        run=run, trust=certain, producers={}, fixed=frozenset(), last=wanted, allowed=lambda _items, _last: affordable(sequence, sequence)
+    )
     with suppress(Exhausted):
         if wanted and search.fails((), certain.careful):
             return ()

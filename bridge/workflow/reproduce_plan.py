@@ -21,7 +21,7 @@ from bridge.reproduction.links import entity_slice, scenario_of
 from bridge.reproduction.oracle import Check, Oracle, of_error, parse_check, propose
 from bridge.reproduction.pages import absent_oracle, lost
 from bridge.reproduction.people import Pseudonyms
-from bridge.reproduction.reduce import CONTROL, DETECTION, MEASURE, Search, Trust
+from bridge.reproduction.reduce import CONFIRM, DETECTION, MEASURE, Search, Trust
 from bridge.reproduction.scenario import Scenario
 from bridge.reproduction.sources import read as read_recording
 from bridge.text.redact.kinds import EMAIL, ORGANIZATION, PERSON
@@ -92,15 +92,20 @@ class Prepared:
         """How many of the requests may write."""
         return sum(safety.danger(step.request) != "read" for step in self.scenario.steps)
 
+    def cost(self, count: int) -> int:
+        """Return what one replay of so many steps sends at most: with a clock it is set before each, and given back."""
+        return count * (2 if self.settings.clock else 1) + (self.settings.reset is not None) + (self.settings.clock is not None)
+
     @property
     def estimate(self) -> tuple[int, int]:
-        """Replays and requests, about: the whole a few times, then mostly small ones (a logarithm of the length)."""
+        """Replays and requests, about: the whole a few times, then mostly small ones (a logarithm of the length).
+
+        What bounds them is the budget of requests, `settings.rules.requests`: there the search stops, and says so.
+        """
         count = len(self.scenario.steps)
-        search = 4 * count.bit_length() + 10
-        short = CONTROL + MEASURE + 2 * count.bit_length()
-        replays = DETECTION + 1 + search + short
-        hooks = replays * ((self.settings.reset is not None) + (self.settings.clock is not None))
-        return replays, count * (DETECTION + 1) + count * search // 4 + 10 * short + hooks
+        search, short = 3 * count.bit_length() + 6, CONFIRM + MEASURE + 4 * count.bit_length()
+        sent = (DETECTION + 1) * self.cost(count) + search * self.cost(count // 6 + 1) + short * self.cost(8)
+        return DETECTION + 1 + search + short, sent
 
 
 def prepare(context: Context, case_id: str, wanted: Wanted) -> Prepared:

@@ -94,6 +94,7 @@ def _dry(args: argparse.Namespace, prepared: Prepared) -> int:
             "would_send": {
                 "replays": replays,
                 "requests": requests,
+                "most_requests": prepared.settings.rules.requests,
                 "seconds": round(seconds),
                 "requests_a_replay": len(steps),
                 "writes": prepared.writes,
@@ -119,7 +120,8 @@ def _dry(args: argparse.Namespace, prepared: Prepared) -> int:
         output.say(f"  ! {output.safe(limit)}")
     output.say(
         f"\n  Would send about {requests:,} requests in {replays} replays to {output.safe(prepared.settings.url)}, "
-        f"{prepared.writes} of {len(steps)} a replay may write ({prepared.settings.rules.rate:g} a second, about {seconds:,.0f} s)."
+        f"{prepared.writes} of {len(steps)} a replay may write ({prepared.settings.rules.rate:g} a second, about {seconds:,.0f} s).\n"
+        f"  Never more than {prepared.settings.rules.requests:,} requests: there it stops, and says what it has."
     )
     for problem in found:
         output.say(f"  ✗ {output.safe(problem.message)}   {output.safe(problem.hint)}")
