@@ -40,9 +40,10 @@ faults: $(VENV)/.dev ## filing under every pair of faults, and killed at every p
 	@BRIDGE_SCHEDULE_STRIDE=1 $(BIN)/python -m pytest -q -rP -p no:randomly tests/filing/test_schedules.py
 	@BRIDGE_KILL_STRIDE=1 $(BIN)/python -m pytest -q -rP tests/filing/test_processes.py
 
-faults-long: $(VENV)/.dev ## three faults sampled, 1,000 lives of a case, every fault on every operation (many minutes)
+faults-long: $(VENV)/.dev ## three faults sampled, 1,000 lives of a case, every fault on every operation, Ctrl-C at every step (many minutes)
 	@BRIDGE_TRIPLES=20000 BRIDGE_LIFE_RUNS=1000 $(BIN)/python -m pytest -q -rP tests/filing/test_schedules.py tests/filing/test_life.py -k "three or Life"
 	@BRIDGE_FAULT_TABLE=1 $(BIN)/python -m pytest -q -rP tests/adapters/test_fault_table.py
+	@BRIDGE_STOPS=1 BRIDGE_TRUTHS=10 $(BIN)/python -m pytest -q -n $(WORKERS) tests/road/test_interrupted.py tests/road/test_truths.py
 	@BRIDGE_PACE=1 $(BIN)/python -m pytest -q -rP tests/filing/test_pace.py
 
 contracts: $(VENV)/.dev ## every request that leaves, against the published specifications (needs ../shared/contracts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 
@@ -14,3 +15,9 @@ settings.load_profile("here")
 if threading.current_thread() is threading.main_thread():
     # A shell that starts a job in the background lets it ignore Ctrl-C; tests that press it need it to work.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the thousands of collected tests out of every later garbage collection: that is a sixth of the suite's time."""
+    gc.collect()
+    gc.freeze()

@@ -7,6 +7,7 @@ import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -44,12 +45,22 @@ def decoded(data: bytes) -> tuple[int, int, list[bytes]]:
 
 
 def _unfiltered(kind: int, line: bytes, above: bytes) -> bytes:
+    if kind == 2 and not any(line):
+        return above
     done = bytearray(line)
     for index in range(len(done)):
         left, up, corner = (done[index - 4] if index > 3 else 0), above[index], (above[index - 4] if index > 3 else 0)
         near = min((left, up, corner), key=lambda value: abs(left + up - corner - value))
         done[index] = (done[index] + (0, left, up, (left + up) // 2, near)[kind]) & 255
     return bytes(done)
+
+
+@cache
+def ink_of(text: str) -> int:
+    """Count the dark pixels on the left of a picture of some words."""
+    width, height, rows = decoded(pixels.png(words(text)))
+    assert (width, height) == (charts.WIDTH * pixels.ZOOM, 32 * pixels.ZOOM)
+    return dark(rows, 16, 400)
 
 
 def dark(rows: list[bytes], left: int, right: int) -> int:
@@ -63,13 +74,10 @@ def words(text: str) -> Chart:
 
 @pytest.mark.parametrize("text", ["Failures", "Größe äöüß", "Ошибки", "Αριθμός", "žluťoučký", "1,234 €", "- → ≥ …"])
 def test_text_is_there_without_any_font_of_the_system(text: str) -> None:
-    width, height, rows = decoded(pixels.png(words(text)))
-    assert (width, height) == (charts.WIDTH * pixels.ZOOM, 32 * pixels.ZOOM)
-    ink = dark(rows, 16, 400)
-    missing = dark(decoded(pixels.png(words("\ue000" * len(text))))[2], 16, 400)
+    ink = ink_of(text)
     assert ink > 20 * len(text) / 2
-    assert ink != missing, "boxes for missing letters"
-    assert dark(decoded(pixels.png(words("")))[2], 0, charts.WIDTH) == 0
+    assert ink != ink_of("\ue000" * len(text)), "boxes for missing letters"
+    assert ink_of("") == 0
 
 
 def test_the_same_picture_gives_the_same_bytes() -> None:

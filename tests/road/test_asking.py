@@ -39,15 +39,13 @@ def on_a_terminal(workspace: Workspace, words: list[str], answer: str) -> tuple[
 
 
 @pytest.mark.parametrize(("answer", "code", "created"), [("n", 1, 0), ("", 1, 0), ("y", 0, 1)])
-def test_the_analyst_decides(workspace: Workspace, answer: str, code: int, created: int) -> None:
-    assert workspace.run("investigate", *workspace.made.tickets, "--with", "empty-exports").code == 0
-    assert workspace.run("report", "BR-0001").code == 0
-    got, screen = on_a_terminal(workspace, ["file", "BR-0001"], answer)
+def test_the_analyst_decides(case: Workspace, answer: str, code: int, created: int) -> None:
+    got, screen = on_a_terminal(case, ["file", "BR-0001"], answer)
     assert got == code, screen
     assert "Will write:" in screen
     assert "nothing public" in screen
     assert ("nothing was written" in screen) == (not created)
-    made = [e for e in workspace.sandbox.journal() if e.method == "POST" and e.path.rstrip("/").endswith("/issue")]
+    made = [e for e in case.sandbox.journal() if e.method == "POST" and e.path.rstrip("/").endswith("/issue")]
     assert len(made) == created
     if not created:
-        assert not workspace.sandbox.journal()
+        assert not case.sandbox.journal()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,38 +12,39 @@ from pathlib import Path
 
 import pytest
 
+from bridge.cli import progress
+from bridge.workflow.events import Event
 from tests.road.kit import Workspace
 
 WITH = ("--with", "empty-exports", "--include-found")
 
 
-def stopped_at(workspace: Workspace, number: int) -> int:
-    """Run the road in a process of its own and press Ctrl-C when its n-th step begins or ends; return the exit code."""
-    words = ["run", *workspace.made.tickets, *WITH, "--yes", "--workspace", str(workspace.folder)]
-    script = f"""
-import os, signal, sys
-from bridge.cli import progress
-from bridge.cli.main import main
-count = 0
-shown = progress.Progress.__call__
-def counted(self, event):
-    global count
-    count += 1
-    if count == {number}:
-        os.kill(os.getpid(), signal.SIGINT)
-    shown(self, event)
-progress.Progress.__call__ = counted
-sys.exit(main({words!r}))
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100, check=False)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode
+STEPS = range(1, 80) if os.environ.get("BRIDGE_STOPS") else (6, 21, 40)
+"""Where Ctrl-C is pressed: at each of a run's steps (`make faults-long`), or while reading tickets, asking, and filing."""
 
 
-@pytest.mark.parametrize("first", [1, 6, 11, 16, 21, 26, 40, 70])
-def test_stopped_at_any_step_and_run_again(workspace: Workspace, first: int) -> None:
-    code = stopped_at(workspace, first)
-    assert code in {0, 130}
+def stopped_at(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Run the road and press Ctrl-C when its n-th step begins or ends (there are some 78)."""
+    shown = progress.Progress.__call__
+    count = 0
+
+    def counted(self: progress.Progress, event: Event) -> None:
+        nonlocal count
+        count += 1
+        if count == number:
+            os.kill(os.getpid(), signal.SIGINT)
+        shown(self, event)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(progress.Progress, "__call__", counted)
+        done = workspace.run("run", *workspace.made.tickets, *WITH, "--yes")
+    assert "Traceback" not in done.err, done.err
+    assert done.code == (130 if count >= number else 0), (number, count)
+
+
+@pytest.mark.parametrize("first", STEPS)
+def test_stopped_at_any_step_and_run_again(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    stopped_at(workspace, monkeypatch, first)
     done = workspace.run("run", *workspace.made.tickets, *WITH, "--yes")
     assert done.code == 0, done.err
     cases = sorted(p.name for p in (workspace.folder / "cases").iterdir())
@@ -57,8 +59,7 @@ def test_stopped_at_any_step_and_run_again(workspace: Workspace, first: int) -> 
     assert [e for e in workspace.sandbox.journal() if e.method == "PUT" and "/tickets/" in e.path] == notes
 
 
-@pytest.mark.parametrize("after", [0.8, 1.8])
-def test_a_real_ctrl_c(workspace: Workspace, after: float) -> None:
+def test_a_real_ctrl_c(workspace: Workspace) -> None:
     command = [
         str(Path(sys.executable).with_name("bridge")),
         "run",
@@ -69,7 +70,7 @@ def test_a_real_ctrl_c(workspace: Workspace, after: float) -> None:
         str(workspace.folder),
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(after)
+    time.sleep(1.8)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode in {0, 130, -2}, err
