@@ -14,6 +14,9 @@ from bridge.errors import InputError
 
 Kind = Literal["tickets", "databases", "log_sources", "trackers"]
 
+_EXTRAS = {"psycopg": "postgres", "pymysql": "mysql"}
+"""Drivers that an adapter imports at its head, and the extra that brings each; the others are imported at their first query."""
+
 
 def names(kind: Kind) -> tuple[str, ...]:
     """Return the installed products of a kind, sorted; imports none of them."""
@@ -28,7 +31,15 @@ def load(kind: Kind, name: str) -> Any:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"installed: {', '.join(known) or 'none'}"
         raise InputError(f"no product '{name}' for {kind}", hint=hint)
-    return points[0].load()
+    try:
+        return points[0].load()
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        raise InputError(
+            f"product '{name}' needs the package {error.name}, which is not installed",
+            hint=f"pip install 'ticket-bridge[{_EXTRAS[error.name]}]'",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+def count(text: str) -> int:
+    """Read a whole number from 1 up."""
+    if not text.isdecimal() or not 1 <= int(text) <= sys.maxsize:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 up")
+    return int(text)
 
 
 def _investigate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,7 +112,7 @@ def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
         help="let a route run that deletes, moves money or sends messages: 'DELETE /reports/{report}'",
     )
     parser.add_argument(
-        "--runs", type=int, default=20, metavar="N", help="runs of the smallest sequence that measure its rate (default 20)"
+        "--runs", type=count, default=20, metavar="N", help="runs of the smallest sequence that measure its rate (default 20)"
     )
 
 
@@ -120,7 +128,7 @@ def _init(command: argparse.ArgumentParser) -> None:
 
 def _tickets(command: argparse.ArgumentParser) -> None:
     command.add_argument("--query", default="", metavar="WORDS", help="only tickets with these words")
-    command.add_argument("--limit", type=int, default=100, metavar="N", help="at most N tickets (default 100)")
+    command.add_argument("--limit", type=count, default=100, metavar="N", help="at most N tickets (default 100)")
 
 
 def _report(command: argparse.ArgumentParser) -> None:
@@ -199,7 +207,7 @@ def _verify(command: argparse.ArgumentParser) -> None:
 def _show(command: argparse.ArgumentParser) -> None:
     command.add_argument("case", metavar="CASE")
     command.add_argument("--evidence", metavar="NAME", help="the rows of one table (its name, or E1)")
-    command.add_argument("--limit", type=int, default=20, metavar="N", help="at most N rows (default 20)")
+    command.add_argument("--limit", type=count, default=20, metavar="N", help="at most N rows (default 20)")
     command.add_argument("--show-personal", action="store_true", help="columns tagged as personal data too; audit.jsonl says who asked")
 
 
@@ -247,7 +255,7 @@ def _similar(command: argparse.ArgumentParser) -> None:
         "--queries", metavar="FILE", help="issues to look up in --corpus, of the same form; answers as JSON lines, same order"
     )
     command.add_argument("--older-only", action="store_true", help="only candidates that were created before the query")
-    command.add_argument("-k", type=int, default=10, metavar="N", help="at most N candidates (default 10)")
+    command.add_argument("-k", type=count, default=10, metavar="N", help="at most N candidates (default 10)")
     command.add_argument("--index", metavar="FILE", help="keep the index of --corpus here: next time only new and changed issues are read")
 
 

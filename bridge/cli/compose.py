@@ -112,12 +112,10 @@ def database(target: str, folder: Path) -> Iterator[Database]:
     from bridge.workflow.clock import SystemClock
 
     now = SystemClock().now
-    file = Path(target)
     if target.startswith(("postgres://", "postgresql://")):
         opened = _open_target("postgres", {"url": target}, now)
-    elif file.is_file():
-        product = "duckdb" if file.suffix == ".duckdb" else "sqlite"
-        opened = _open_target(product, {"path": str(file.resolve()), "naive_timestamps": "UTC"}, now)
+    elif keys := file_keys(target):
+        opened = _open_target(keys.pop("product"), keys, now)
     else:
         settings = load(folder)
         opened = open_adapter(settings.database(target), settings, now)
@@ -125,6 +123,15 @@ def database(target: str, folder: Path) -> Iterator[Database]:
         yield opened
     finally:
         opened.close()
+
+
+def file_keys(target: str) -> dict[str, str]:
+    """Return what bridge.yaml says of a database file; nothing when `target` is no file."""
+    file = Path(target)
+    if not file.is_file():
+        return {}
+    product = "duckdb" if file.suffix == ".duckdb" else "sqlite"
+    return {"product": product, "path": str(file.resolve()), "naive_timestamps": "UTC"}
 
 
 def _open_target(product: str, values: dict[str, str], now: Callable[[], datetime]) -> Any:

@@ -245,10 +245,22 @@ def _spooled() -> Path:
     return path
 
 
+def _level(word: str) -> str:
+    """Return the level that a word means; a slip of the pen is an InputError, a level of the logs' own is taken as it is."""
+    import difflib
+
+    from bridge.logs.records import LEVELS, level_of
+
+    level = level_of(word)
+    near = difflib.get_close_matches(level, LEVELS, n=1)
+    if near and level not in LEVELS:
+        raise InputError(f"'{word}' is no level", where="--level", hint=f"did you mean {near[0]}?   {', '.join(LEVELS)}")
+    return level
+
+
 def question(args: argparse.Namespace, *, attributes: bool, parts: frozenset[str] | None = None) -> Question:
     """Return what is asked; every flag that can't be read is an InputError of its own words."""
     from bridge.logs.question import Question
-    from bridge.logs.records import level_of
 
     start, end = window(args)
     pairs = [text.partition("=") for text in args.where]
@@ -261,7 +273,7 @@ def question(args: argparse.Namespace, *, attributes: bool, parts: frozenset[str
         accounts=frozenset(args.account),
         traces=frozenset(args.trace),
         services=frozenset(args.service),
-        levels=frozenset(level_of(level) for level in args.level),
+        levels=frozenset(_level(level) for level in args.level),
         where=tuple((key, value) for key, _, value in pairs),
         grep=tuple(args.grep),
         attributes=attributes,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from bridge.cli.arguments import count
+
 ACTIONS = ("templates", "compare", "search", "count", "timeline", "ingest", "formats")
 
 
@@ -32,7 +34,7 @@ def _question(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only with this value in this field")
     group.add_argument("--grep", action="append", default=[], metavar="TEXT", help="only with this text in the message, as it stands")
-    group.add_argument("--limit", type=int, default=10_000, metavar="N", help="at most the first N events (default 10000)")
+    group.add_argument("--limit", type=count, default=10_000, metavar="N", help="at most the first N events (default 10000)")
     group.add_argument("--whole", action="store_true", help="read every line: trust no time order and no sample of the levels")
     group.add_argument("--format", metavar="NAME", help="read the files as this format (default: sniffed); see `bridge logs formats list`")
     group.add_argument("--zone", metavar="ZONE", help="zone of times that carry none: UTC, Europe/Berlin, +02:00")

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from importlib import import_module
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bridge.cli.parser import build
-from bridge.errors import BridgeError, ExitCode
+from bridge.errors import BridgeError, ExitCode, InputError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code and never lets a traceback through."""
     parser = build()
-    args = parser.parse_args(argv)
+    try:
+        args = parser.parse_args(argv)
+    except InputError as error:
+        from bridge.cli import output
+
+        output.failure(argparse.Namespace(output=_wanted(sys.argv[1:] if argv is None else argv)), error, ExitCode.INPUT)
+        return ExitCode.INPUT
     if args.version:
         from bridge import __version__
 
@@ -33,6 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()  # the reader went away (`| head`): nothing is wrong, and nothing more can be said
         return ExitCode.DONE
     return code
+
+
+def _wanted(words: Sequence[str]) -> str:
+    """Return the --output of a command line that could not be parsed."""
+    given = [word.removeprefix("--output=") for flag, word in pairwise(["", *words]) if flag == "--output" or word.startswith("--output=")]
+    return given[-1] if given and given[-1] in {"json", "jsonl"} else "text"
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -35,6 +35,19 @@ def colour(stream: Any) -> bool:
     return bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def hanging(head: str, text: str) -> str:
+    """Return `head` and `text`, broken at the terminal's width; later lines stand under the first word of `text`."""
+    import textwrap
+
+    room = width() - len(head)
+    if room < _NARROWEST:
+        head, indent, room = head.rstrip() + "\n      ", " " * 6, width() - 6
+    else:
+        indent = " " * len(head)
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    return head + f"\n{indent}".join(lines)
+
+
 def bold(text: str) -> str:
     """Return `text` in bold where colours are wanted on stdout."""
     return f"\x1b[1m{text}\x1b[0m" if colour(sys.stdout) else text

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import NoReturn
 
 from bridge.cli.arguments import COMMANDS
-from bridge.errors import ExitCode
+from bridge.errors import InputError
 
 EPILOG = """\
 start here:
@@ -22,6 +21,16 @@ exit codes: 0 done, 1 the answer is no, 2 fix the input, 3 retry later, 4 permis
 """
 
 
+STAGES: tuple[tuple[str, str], ...] = (
+    ("begin", "demo init doctor views investigations"),
+    ("from tickets to an issue", "tickets investigate show report file run"),
+    ("on a test system", "reproduce verify"),
+    ("afterwards", "cases add follow stuck reconcile audit"),
+    ("look", "logs trends similar impact"),
+    ("tools", "templates tracker redact sql schema sandbox completions"),
+)
+"""The commands in the order of the road: title, names. `bridge --help` lists them so."""
+
 _DOCUMENTS = {"logs": ("parquet",), "impact": ("xlsx", "csv", "parquet", "html")}
 """What some commands can print besides."""
 
@@ -30,7 +39,7 @@ class Parser(argparse.ArgumentParser):
     """argparse with the nearest known word in its errors; `sub` parsers are of the same kind."""
 
     def error(self, message: str) -> NoReturn:
-        """Print what was wrong, the nearest valid word and where help is; exit 2."""
+        """Say what was wrong, the nearest valid word and where help is."""
         import difflib
 
         hint = ""
@@ -43,8 +52,7 @@ class Parser(argparse.ArgumentParser):
             given = message.split("unrecognized arguments: ")[-1].split()[0]
             near = difflib.get_close_matches(given.split("=")[0], _flags(self), n=1)
             hint = f"did you mean {near[0]}?   " if near else ""
-        sys.stderr.write(f"error: {message}\n       {hint}help: {self.prog} --help   (exit {int(ExitCode.INPUT)})\n")
-        raise SystemExit(int(ExitCode.INPUT))
+        raise InputError(message, hint=f"{hint}help: {self.prog} --help")
 
 
 def _choices(parser: argparse.ArgumentParser) -> list[str]:
@@ -70,17 +78,41 @@ def _common(parser: argparse.ArgumentParser, formats: tuple[str, ...] = ("text",
     group.add_argument("--verbose", action="store_true", help="tell on stderr what is being done")
 
 
+class _ByStage(argparse.RawDescriptionHelpFormatter):
+    """The help of `bridge` itself: its description lists the commands, so the plain list is left out."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        if not isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse names no public way
+            super().add_argument(action)
+
+
+def _listed() -> str:
+    """Return the commands by stage, a line each as far as the terminal is wide."""
+    import shutil
+    import textwrap
+
+    texts = {name: text for name, text, _ in COMMANDS}
+    width = max(40, min(shutil.get_terminal_size().columns, 100))
+    lines = []
+    for title, names in STAGES:
+        lines += ["", f"{title}:"]
+        for name in names.split():
+            lines += textwrap.wrap(texts[name], width, initial_indent=f"  {name:<16}", subsequent_indent=" " * 18)
+    return "\n".join(lines)
+
+
 def build() -> Parser:
     """Return the whole parser."""
     parser = Parser(
         prog="bridge",
-        description="From escalated support tickets to one filed, linked, evidence-backed bug report.",
+        usage="bridge COMMAND ...      bridge COMMAND --help tells its arguments",
+        description=f"From escalated support tickets to one filed, linked, evidence-backed bug report.\n{_listed()}",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_ByStage,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="print the version")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, prog="bridge")
     for name, text, arguments in COMMANDS:
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
         arguments(command)

@@ -70,7 +70,7 @@ def moment(text: str) -> datetime:
             return datetime.combine(date.fromisoformat(word), time(), tzinfo=UTC)
         parsed = datetime.fromisoformat(word)
     except ValueError as error:
-        raise InputError(f"'{text}' is not a time: {error}", hint="2026-03-10T10:05:00Z or 2026-03-10") from error
+        raise InputError(f"'{text}' is not a time", hint="2026-03-10T10:05:00Z or 2026-03-10") from error
     if parsed.tzinfo is None:
         raise InputError(f"'{text}' has no zone", hint=f"add one: {word}Z or {word}+01:00")
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +57,9 @@ views: {database: app, folder: views}
 limits: {rows: 1000000, seconds: 60}
 """
 
+_DATABASE: Final = _BRIDGE_YAML[_BRIDGE_YAML.index("    product: postgres") : _BRIDGE_YAML.index("\n# Logs, each")]
+"""The lines of the example's database, which `init --from FILE` writes for that file instead."""
+
 _ACCOUNTS: Final = """\
 -- The standard view accounts: one row an account, all of them. Further columns are attributes of the account;
 -- findings look for those that affected accounts share. All columns: docs/standard-views.md.
@@ -107,6 +112,7 @@ cases/
 ledger.sqlite*
 audit.jsonl
 *.schema.json
+sandbox.sqlite*
 """
 
 FILES: Final[dict[str, str]] = {
@@ -119,23 +125,27 @@ FILES: Final[dict[str, str]] = {
 }
 
 
-def scaffold(folder: Path, *, views: bool = True) -> tuple[Path, ...]:
+def scaffold(folder: Path, *, views: bool = True, database: Mapping[str, str] | None = None) -> tuple[Path, ...]:
     """Write a new workspace into `folder` (made if missing) and return the files; InputError when one exists already.
 
     Nothing is overwritten, and nothing is written when anything is in the way. Without `views`, no example views.
+    `database` has the keys of the database to name in bridge.yaml, without secrets; left out: an example.
     """
     files = {name: text for name, text in FILES.items() if views or not name.startswith("views/")}
+    if database:
+        lines = "".join(f"    {key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in database.items())
+        files["bridge.yaml"] = _BRIDGE_YAML.replace(_DATABASE, lines)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file", where=str(folder), hint="name a folder: bridge init my-workspace")
     there = [name for name in files if (folder / name).exists()]
     if there:
-        problems = tuple(Problem(message=f"{name} exists already", where=str(folder / name)) for name in there)
+        problems = tuple(Problem(message="exists already", where=str(folder / name)) for name in there)
         hint = (
             "it is a workspace already: bridge doctor"
             if "bridge.yaml" in there
             else "move it away, or choose another folder: bridge init my-workspace"
         )
-        raise InputError(f"nothing written: {', '.join(there)} exists already in {folder}", where=str(folder), hint=hint, problems=problems)
+        raise InputError(f"nothing written: {len(there)} of the files exist already", where=str(folder), hint=hint, problems=problems)
     made: list[Path] = []
     for name, text in files.items():
         path = folder / name

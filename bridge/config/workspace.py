@@ -282,7 +282,11 @@ def _named(known: Mapping[str, AdapterConfig], name: str, what: str, section: st
     if name in known:
         return known[name]
     if not known:
-        raise NotFoundError(f"no {what} '{name}': this workspace has none", where=FILE, hint=f"add it under {section}: in {FILE}")
+        raise NotFoundError(
+            f"no {what} '{name}': this workspace has none" if name else f"this workspace has no {what}",
+            where=FILE,
+            hint=f"add it under {section}: in {FILE}",
+        )
     raise NotFoundError(f"no {what} '{name}'{validate.nearest(name, known)}", where=FILE, hint=f"there is: {', '.join(known)}")
 
 

@@ -355,6 +355,9 @@ class Ledger:
                 raise
 
     def _connect(self) -> sqlite3.Connection:
+        # Customers' names and words lie in it: for its owner only, as SQLite then makes its -wal and -shm.
+        with suppress(OSError):  # what is wrong with the path, SQLite says below
+            self.path.touch(mode=0o600)
         return connect(self.path)
 
     def _commit(self) -> None:

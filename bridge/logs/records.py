@@ -195,6 +195,7 @@ _USUAL: Final[Mapping[str, tuple[str, ...]]] = {
         "PodName",
     ),
 }
+LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _LEVELS: Final = {
     "WARNING": "WARN",
     "ERR": "ERROR",

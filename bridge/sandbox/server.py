@@ -138,7 +138,10 @@ def _listen(port: int) -> socket.socket:
         listener.listen(128)
     except (OSError, OverflowError) as error:
         listener.close()
-        raise InputError(f"cannot listen on {HOST}:{port}: {error}", hint="choose another port, or 0 for any free one") from error
+        raise InputError(
+            f"cannot listen on {HOST}:{port}: {getattr(error, 'strerror', None) or error}",
+            hint="choose another port, or 0 for any free one",
+        ) from error
     return listener
 
 

@@ -47,7 +47,9 @@ class CaseStore:
         while True:
             made = replace(case, id=f"{self.prefix}-{number:04d}")
             try:
-                self.folder(made.id).mkdir(parents=True)
+                # Customers' words and rows lie below: for its owner only, until that owner decides otherwise.
+                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self.folder(made.id).mkdir()
             except FileExistsError:
                 number += 1  # another run took it meanwhile
                 continue

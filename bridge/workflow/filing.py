@@ -245,7 +245,7 @@ def _title(folder: Path) -> str:
     gates = tuple(Problem(**gate) for gate in facts["gates"])
     if gates:
         raise GateError(
-            f"the report of {folder.name} fails {len(gates)} gates",
+            f"the report of {folder.name} fails {len(gates)} gate{'s' if len(gates) > 1 else ''}",
             where=str(folder / "report"),
             hint="see docs/reports.md",
             problems=gates,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bridge.filing.memory import Draft
     from bridge.filing.plan import FilingPlan
     from bridge.filing.words import Occasion
+    from bridge.workflow.case_store import CaseStore
     from bridge.workflow.context import Context
 
 _REPLIES = "replies"
@@ -66,7 +67,7 @@ def follow(context: Context, case_ids: Sequence[str] = ()) -> Look:
     failed: list[str] = []
     new: list[NewTicket] = []
     with closing(Ledger(context.ledger_path, context.clock)) as ledger:
-        for filing in wanted(ledger, case_ids):
+        for filing in wanted(ledger, context.cases, case_ids):
             context.emit(StepStarted(source=filing.case_id, what="following"))
             plans = plans_of(context, ledger, filing)
             try:
@@ -129,10 +130,11 @@ def drop(context: Context, numbers: Sequence[str]) -> tuple[Draft, ...]:
     return tuple(chosen)
 
 
-def wanted(ledger: Ledger, case_ids: Sequence[str]) -> tuple[Filing, ...]:
-    """Return the filings of these cases, or all that have an issue; NotFoundError names a case that is not filed."""
+def wanted(ledger: Ledger, cases: CaseStore, case_ids: Sequence[str]) -> tuple[Filing, ...]:
+    """Return the filings of these cases, or all that have an issue; NotFoundError names a case that is not there or not filed."""
     for case_id in case_ids:
         if ledger.filing_of(case_id) is None:
+            cases.load(case_id)  # an id that is not there is told as such
             raise NotFoundError(f"{case_id} is not filed", hint=f"file it: bridge file {case_id}")
     kept = {filing.fingerprint for case_id in case_ids if (filing := ledger.filing_of(case_id)) is not None}
     return tuple(filing for filing in ledger.filings() if ledger.issue(filing.fingerprint) and (not case_ids or filing.fingerprint in kept))

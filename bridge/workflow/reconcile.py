@@ -53,7 +53,7 @@ def reconcile(context: Context, case_ids: Sequence[str] = (), *, repair: bool = 
     failed: list[str] = []
     repaired = 0
     with closing(Ledger(context.ledger_path, context.clock)) as ledger:
-        for filing in wanted(ledger, case_ids):
+        for filing in wanted(ledger, context.cases, case_ids):
             context.emit(StepStarted(source=filing.case_id, what="comparing"))
             try:
                 plans = plans_of(context, ledger, filing)

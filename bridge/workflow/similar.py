@@ -19,6 +19,7 @@ from bridge.text.similarity.rank import Candidate, candidates
 from bridge.text.similarity.signals import signals
 from bridge.workflow import said
 from bridge.workflow.events import StepDone, StepStarted, Warned
+from bridge.workflow.filing import filed_state
 
 if TYPE_CHECKING:
     from bridge.model.filing import IssueText
@@ -51,7 +52,7 @@ class Similar:
 
 
 def similar(context: Context, what: str, limit: int, *, known: str | None = None) -> Similar:
-    """Rank tracker issues and known issues for a case or a text file; an unreachable tracker is told, not hidden."""
+    """Rank tracker issues and known issues for a case or a text file, without the case's own issue; an unreachable tracker is told, not hidden."""
     query, labels = _of_case(context, what) if CASE.fullmatch(what) else (_of_file(Path(what)), ())
     found: dict[str, Issue] = {}
     searched: list[str] = []
@@ -65,6 +66,9 @@ def similar(context: Context, what: str, limit: int, *, known: str | None = None
         searched.append(f"{len(found):,} known issue(s) in {path.name}")
     if context.workspace.tracker is not None:
         searched.append(_from_tracker(context, query, labels, found))
+    own = filed_state(context, context.cases.load(what)).issue if labels else None
+    if own and found.pop(own, None):
+        searched.append(f"{own} is the case's own issue")
     if not searched:
         raise InputError("there is nothing to search: no tracker and no known issues", hint=f"add a tracker to bridge.yaml, or {KNOWN}")
     ranked = candidates(build(list(found.values())), query, limit)

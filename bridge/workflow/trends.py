@@ -59,6 +59,8 @@ def look(context: Context, *, weeks: int = WEEKS, logs: Sequence[str] | None = N
     """Judge tickets and logs of the last weeks; `logs` names log sources (None: all). What can't be asked is told, not hidden."""
     if weeks < 1:
         raise InputError(f"--weeks must be at least 1, not {weeks}", where="--weeks")
+    for name in logs or ():
+        context.workspace.log_source(name)  # a name that is not there is a slip of the pen, not an empty source
     now = context.now
     window = Window(start=now - WEEK * (weeks + 1), end=now)
     searched: list[str] = []

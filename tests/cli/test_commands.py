@@ -12,7 +12,7 @@ import pytest
 
 from bridge.cli import output
 from bridge.cli.main import main
-from bridge.cli.parser import build
+from bridge.cli.parser import STAGES, build
 
 
 def subcommands() -> dict[str, argparse.ArgumentParser]:
@@ -57,12 +57,27 @@ def test_bash_takes_the_completions(capfd: pytest.CaptureFixture[str], tmp_path:
     ],
 )
 def test_a_mistyped_command_is_answered_with_the_nearest(words: list[str], hint: str, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(words)
-    assert stopped.value.code == 2
+    assert main(words) == 2
     err = capfd.readouterr().err
     assert err.startswith("error: ")
     assert hint in err
+
+
+@pytest.mark.parametrize(
+    "words", [["tickts"], ["tickets", "--limit", "-1"], ["similar", "x", "-k", "0"], ["investigate", "ZD-1"], ["--nope"]]
+)
+def test_a_program_gets_its_mistake_as_data(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    for form in (["--output", "json"], ["--output=jsonl"]):
+        assert main([*words, *form]) == 2
+        out, err = capfd.readouterr()
+        assert json.loads(out)["error"]["exit_code"] == 2
+        assert err == ""
+
+
+def test_the_help_lists_every_command_once() -> None:
+    listed = [name for _, names in STAGES for name in names.split()]
+    assert sorted(listed) == sorted(subcommands())
+    assert max(len(line) for line in build().format_help().splitlines()) <= 100
 
 
 def test_no_command_shows_the_help(capfd: pytest.CaptureFixture[str]) -> None:

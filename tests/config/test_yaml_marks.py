@@ -14,7 +14,8 @@ from bridge.errors import InputError, NotFoundError
 # U+0085, U+2028 and U+2029 are line breaks to YAML 1.1, surrogates and most controls are no text at all.
 TEXT = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=12)
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | TEXT
-DATA = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=12)
+KEYS = TEXT.filter(lambda key: key != "<<")  # the merge key, which is refused
+DATA = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=12)
 
 
 def value_at(document: Document, path: tuple[str | int, ...]) -> Any:

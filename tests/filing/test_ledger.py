@@ -44,6 +44,14 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+def test_it_is_for_its_owner_only(path: Path, clock: FakeClock) -> None:
+    with ledger(path, clock) as made, made.hold(FILING):
+        made.intend(FILING, "issue", "", digest="d", guard="")
+        assert {found.name: found.stat().st_mode & 0o077 for found in path.parent.iterdir()} == {
+            path.name + end: 0 for end in ("", "-wal", "-shm")
+        }
+
+
 def test_a_write_and_its_audit(path: Path, clock: FakeClock) -> None:
     with ledger(path, clock) as made, made.hold(FILING):
         write = made.intend(FILING, "issue", "", digest="d", guard="REP-0")

@@ -192,3 +192,11 @@ sys.exit(main({words!r}))
     assert workspace.run(*words[:-2]).code == 0
     assert [p.name for p in (workspace.folder / "cases").iterdir()] == ["BR-0001"]
     assert not list(workspace.folder.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("command", ["follow", "reconcile", "add"])
+def test_a_case_that_is_not_there_is_told_as_such(command: str, workspace: Workspace) -> None:
+    done = workspace.run(command, "BR-0044", *(["ZD-1003"] if command == "add" else []))
+    assert done.code == 2
+    assert "no case 'BR-0044'" in done.err
+    assert not workspace.sandbox.journal()

@@ -57,6 +57,7 @@ def made_equal(workspace: Workspace, text: str) -> str:
     """Replace what differs from run to run, and nothing else."""
     text = text.replace(str(ROOT), "<bridge>").replace(str(workspace.folder), "<workspace>").replace(workspace.sandbox.url, "<sandbox>")
     text = text.replace(workspace.sandbox.url.removeprefix("http://"), "<sandbox>")
+    text = re.sub(r"\n {20,}<workspace>", " <workspace>", text)  # how long the folder's name is decides where a line breaks
     text = re.sub(r" +\d+\.\d s\b", " <n> s", text)
     now = r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?"
     text = re.sub(rf"(filed as REP-1 at |\"created\": \"){now}", r"\1<now>", text)

@@ -20,9 +20,8 @@ def run(args: argparse.Namespace) -> int:
         output.data(args, {"ok": not bad, "checks": checks}, records="checks")
         return ExitCode.NO if bad else ExitCode.DONE
     for check in checks:
-        output.say(
-            f"  {'✓' if check.ok else '✗'} {output.safe(check.connection):<14} {output.safe(check.what):<24} {output.safe(check.detail)}"
-        )
+        head = f"  {'✓' if check.ok else '✗'} {output.safe(check.connection):<14} {output.safe(check.what):<24} "
+        output.say(output.hanging(head, output.safe(check.detail)))
         if check.hint and not check.ok:
             for line in check.hint.splitlines():
                 output.say(f"      {output.safe(line)}")

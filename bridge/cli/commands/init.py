@@ -42,7 +42,8 @@ def _from(args: argparse.Namespace, folder: Path) -> int:
         tables = schema_of(database)
     proposals = propose(tables)
     written, kept = _write(folder / "views", proposals)
-    made = [str(path.relative_to(folder)) for path in scaffold(folder, views=False)] if new else []
+    named = compose.file_keys(args.database)
+    made = [str(path.relative_to(folder)) for path in scaffold(folder, views=False, database=named)] if new else []
     if args.output != "text":
         told = [
             {"view": p.view, "table": p.table, "confidence": p.confidence, "missing": p.missing, "written": p.view in written}

@@ -38,11 +38,13 @@ def run(args: argparse.Namespace) -> int:
         if args.promise is not None:
             said.keep_promise(context.cases.folder(words[0]), args.promise)
         reported = make_report(context, words[0], template=args.template, destination=args.destination)
+        filed = reported.destination == context.workspace.privacy.tracker
     if args.output != "text":
         output.data(args, document(reported), records=None)
         return ExitCode.DONE
     show(reported)
-    output.say(f"\n  Next: bridge file {reported.case.id} --dry-run")
+    hand_on = f"For {reported.destination}: bridge neither files nor sends it. What it leaves out: the same command with --dry-run"
+    output.say(f"\n  Next: bridge file {reported.case.id} --dry-run" if filed else f"\n  {hand_on}")
     return ExitCode.DONE
 
 

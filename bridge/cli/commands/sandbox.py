@@ -66,9 +66,7 @@ def _set_fixed(args: argparse.Namespace, *, fixed: bool) -> int:
         with urlopen(request, timeout=10) as response:  # noqa: S310  the same
             answer = json.load(response)
     except (OSError, ValueError) as error:
-        raise RetryLaterError(
-            f"no sandbox answers on port {args.port}: {error}", where=url, hint="start one: bridge sandbox start"
-        ) from error
+        raise RetryLaterError(f"no sandbox answers on port {args.port}", where=url, hint="start one: bridge sandbox start") from error
     if args.output != "text":
         output.data(args, answer)
     else:

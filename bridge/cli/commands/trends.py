@@ -63,17 +63,18 @@ def _show(found: Look, *, everything: bool) -> None:
         output.table(_COLUMNS, [_row(one) for one in shown])
         output.say()
     for one in rising:
-        output.say(f"  ● {output.safe(one.subject)}: {output.safe(one.statement)}")
+        output.say(output.hanging("  ● ", f"{output.safe(one.subject)}: {output.safe(one.statement)}"))
         if one.members:
             output.say(f"    tickets of this week: {output.safe(', '.join(one.members[:_SHOWN]))}")
     if not rising:
         tried = max((one.tried for one in found.trends), default=0)
         output.say(f"  Nothing rises: {tried} comparisons of {len(found.trends)} things that were told of.")
     for one in [one for one in shown if one.answer == "too few to tell"][:_SHOWN]:
-        output.say(f"  · {output.safe(one.subject)}: {output.safe(one.statement)}")
+        output.say(output.hanging("  · ", f"{output.safe(one.subject)}: {output.safe(one.statement)}"))
     alone = f"; {found.alone} tickets are like no other" if found.alone else ""
     since = f"; known since {found.since:%Y-%m-%d}" if found.since else ""
-    output.say(f"\n  Searched: {output.safe('; '.join(found.searched))}{since}{alone}")
+    output.say()
+    output.say(output.hanging("  Searched: ", f"{output.safe('; '.join(found.searched))}{since}{alone}"))
 
 
 def _row(one: Trend) -> dict[str, object]:
@@ -135,7 +136,8 @@ def _weeks(path: Path, column: str) -> list[tuple[str, int]]:
         with path.open(newline="", encoding="utf-8") as lines:
             rows = list(csv.DictReader(lines))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} can't be read: {error}", hint="a CSV file with a header, a row a week") from error
+        reason = error.strerror if isinstance(error, OSError) else f"not UTF-8: byte {error.start}"
+        raise InputError(f"{path} can't be read: {reason}", hint="a CSV file with a header, a row a week") from error
     if not rows or column not in rows[0]:
         raise InputError(
             f"{path.name} has no column '{column}'", where=str(path), hint=f"--column; it has: {', '.join(rows[0]) if rows else 'no rows'}"

@@ -82,9 +82,13 @@ def zendesk_time(text: str) -> str:
     return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+_LONGEST_ID = 18
+"""Digits of an id that a database holds."""
+
+
 def integer(text: str) -> int:
     """Return an id of a path or query; 404 when it is none."""
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_ID:
         raise not_found()
     return int(text)
 
