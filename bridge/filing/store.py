@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -117,7 +118,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
             where=str(path),
             hint="use the newer bridge that wrote it",
         )
-    db.execute("PRAGMA journal_mode = WAL")
+    _into_wal(db)
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
     if version < SCHEMA_VERSION:
@@ -125,6 +126,20 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise sqlite3.DatabaseError(f"malformed: {found}")
+
+
+def _into_wal(db: sqlite3.Connection) -> None:
+    """SQLite does not wait for a lock when the journal changes: of two first runs at once, one would be told to go."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _make(db: sqlite3.Connection, path: Path) -> None:

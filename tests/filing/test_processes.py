@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.filing.store import connect
 from bridge.model.filing import IssueRef
 from bridge.sandbox.server import RunningSandbox
 from tests.adapters import running
@@ -97,3 +99,18 @@ def test_two_processes_at_once_file_one_issue(sandbox: RunningSandbox, tmp_path:
             assert any(item.startswith("done") for item in said), said
             assert all(item.startswith("done") or "is being filed right now" in item for item in said), said
             check(sandbox, tmp_path, case)
+
+
+def test_a_ledger_that_another_makes_right_now_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    other = sqlite3.connect(path, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")  # as the one that makes the tables does; it may end a moment later
+        with ThreadPoolExecutor(1) as pool:
+            made = pool.submit(lambda: connect(path).close())
+            with pytest.raises(TimeoutError):
+                made.result(timeout=0.3)
+            other.execute("COMMIT")
+            made.result(timeout=5)
+    finally:
+        other.close()
