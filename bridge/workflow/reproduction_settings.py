@@ -137,7 +137,7 @@ def _identity(workspace: Workspace, name: str, values: Mapping[str, Any]) -> Ide
 def _sandbox(workspace: Workspace, name: str, values: Mapping[str, str] | None) -> tuple[str, str] | None:
     """Return product and address; a file is relative to the workspace, an address is a reference."""
     for product, given in (values or {}).items():
-        if product == "sqlite":
+        if product in {"sqlite", "duckdb"}:
             return product, str((workspace.root / given).resolve())
         return product, secrets.resolve(given, root=workspace.root, label=f"reproduction.targets.{name}.sandbox.{product}")
     return None

@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.errors import InputError
+from bridge.adapters.http.rows import open_rows
+from bridge.errors import InputError, NotFoundError, RefusedError
 from bridge.plugins import AdapterOptions
 from bridge.ports import Database
 from bridge.reproduction.people import Pseudonyms, kind_of_column
@@ -188,6 +190,47 @@ def source(engine: str, folder: Path, request: pytest.FixtureRequest) -> Databas
         return opened("postgres", host=connection.info.host, dbname="source", user="reader")
 
 
+def address(engine: str, folder: Path, request: pytest.FixtureRequest) -> str:
+    """Return what `sandbox` in bridge.yaml names: the second of the two databases."""
+    if engine == "postgres":
+        return str(request.getfixturevalue("postgres_uri")("target"))
+    if engine == "mysql":
+        server = request.getfixturevalue("maria")
+        return f"mysql://{server.admin}@localhost/target?unix_socket={quote(server.socket, safe='')}"
+    return str(folder / {"sqlite": "target.db", "duckdb": "target.duckdb"}[engine])
+
+
+def shrunk_in_a_sandbox(data: Data, where: str, ask: Run) -> None:
+    """Shrink on the real engine: the failure needs one note, and a person with a manager."""
+    q = "`" if data.engine == "mysql" else '"'
+
+    def seen() -> bool:
+        notes = ask([f"SELECT count(*) FROM orders WHERE note LIKE '%DROP TABLE%' AND {q}number{q} = 2"])[0][0]  # noqa: S608 - our own words
+        return bool(notes and ask(["SELECT count(*) FROM users WHERE manager_id IS NOT NULL"])[0][0])
+
+    with open_rows(data.engine, where) as load:
+        small, shown = least(data, load, seen)
+        assert shown
+        assert sorted(row.table for row in small.rows.rows) == (["accounts", "orders", "users", "users"])
+        with pytest.raises(RefusedError, match="sandbox database refused"):
+            load(data.rows.tables, ["INSERT INTO no_such_table VALUES (1);"])
+        load(data.rows.tables, list(statements(small.rows, small.schema, small.engine, small.mask)))
+    assert ask(["SELECT count(*) FROM users"])[0][0] == 2
+
+
+def test_a_sandbox_that_is_not_there_or_of_another_product_is_refused(tmp_path: Path) -> None:
+    for product, where, error in (
+        ("oracle", "x", InputError),
+        ("mysql", "mysql://root@localhost", InputError),
+        ("sqlite", str(tmp_path / "no.db"), NotFoundError),
+        ("duckdb", str(tmp_path / "no.duckdb"), NotFoundError),
+        ("mysql", "mysql://nobody@127.0.0.1:9/x", RefusedError),
+        ("postgres", "postgresql://nobody@127.0.0.1:9/x", RefusedError),
+    ):
+        with pytest.raises(error), open_rows(product, where):
+            pass
+
+
 class Connections:
     def __init__(self, database: Database) -> None:
         self.database = lambda _: database
@@ -231,6 +274,7 @@ def test_a_slice_is_read_written_and_run_on_the_real_engine(engine: Engine, tmp_
     q = "`" if engine == "mysql" else '"'
     assert target([f"SELECT count(*) FROM {q}order items{q}"])[0][0] == 8  # noqa: S608 - our own words
     assert "customer1" not in data.script("Rows")
+    shrunk_in_a_sandbox(data, address(engine, tmp_path, request), target)
     assert all(
         line.startswith(("--", "SET", "BEGIN", "PRAGMA", "START", "INSERT", "UPDATE", "COMMIT"))
         for line in data.script("Rows").splitlines()
