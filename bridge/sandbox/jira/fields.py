@@ -12,7 +12,7 @@ from typing import Any
 
 from bridge.sandbox.calls import Call, Json
 from bridge.sandbox.jira import adf
-from bridge.sandbox.jira.answers import TEXT_LIMIT, account_id, api, jira_time, user_json
+from bridge.sandbox.jira.answers import TEXT_LIMIT, account_id, api, user_json
 from bridge.sandbox.seed import SeedIssueType, SeedProject
 
 PROJECT_ID = "10000"
@@ -275,8 +275,3 @@ def resolution_json(call: Call, id_: str | None) -> Json | None:
     if id_ is None:
         return None
     return {"self": api(call, f"resolution/{id_}"), "id": id_, "name": RESOLUTIONS[id_], "description": ""}
-
-
-def shown_time(text: str | None) -> str | None:
-    """Return a stored time as Jira shows it."""
-    return jira_time(text)

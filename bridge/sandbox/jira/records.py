@@ -9,7 +9,7 @@ from typing import Any
 
 from bridge.sandbox.calls import Call, Json
 from bridge.sandbox.jira import fields
-from bridge.sandbox.jira.answers import account_id, api, jira_time, no_issue, user_json
+from bridge.sandbox.jira.answers import api, jira_time, no_issue, user_json
 from bridge.sandbox.state import State, stamp
 
 ALL = ("*all",)
@@ -232,8 +232,3 @@ def linked_json(call: Call, issue: Issue) -> Json:
     if priority is not None:
         shown_fields["priority"] = fields.choice_json(call, fields.Field(id="priority", name="Priority", kind="priority"), priority)
     return {"id": str(issue.id), "key": issue.key, "self": api(call, f"issue/{issue.id}"), "fields": shown_fields}
-
-
-def reporter_name(call: Call, user_id: int) -> str:
-    """Return how JQL names a user."""
-    return account_id(user_id) if call.cloud else str(user_id)

@@ -166,12 +166,6 @@ def approximate_count(call: Call) -> Response:
     return answer({"count": len(hits)})
 
 
-def project_total(call: Call) -> int:
-    """Return how many visible issues there are, for the pages."""
-    row = call.state.one("SELECT count(*) AS total FROM issues WHERE hidden = 0")
-    return int(row["total"]) if row is not None else 0
-
-
 ROUTES = (
     Route(method="GET", path="search", handler=old_search),
     Route(method="POST", path="search", handler=old_search, reads=True),
