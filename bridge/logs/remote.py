@@ -18,6 +18,7 @@ from bridge.logs.scan import FileReport, Tally
 
 if TYPE_CHECKING:
     from bridge.logs.counting import Counting
+    from bridge.logs.steps import Steps
     from bridge.ports import LogRequest, LogResult
 
 MOST_EVENTS: Final = 1_000_000
@@ -83,6 +84,10 @@ class RemoteLogs(Protocol):
 
     def texts(self, question: Question) -> Texts:
         """Return the different messages of what fits, to mine templates of."""
+        ...
+
+    def steps(self, question: Question, by: str) -> Steps:
+        """Return what happened when, to compare: `by` is the field that makes the groups."""
         ...
 
 
@@ -189,6 +194,16 @@ def texts_by_count(remote: RemoteLogs, question: Question) -> Texts:
     counting = Counting(fields=("message",))
     problems = remote.count(question, counting)
     return Texts(whole={message or "": events for (_, (message,)), events in counting.groups()}, problems=problems)
+
+
+def steps_by_events(remote: RemoteLogs, question: Question) -> Steps:
+    """Return the events themselves: of a source that can't number its texts."""
+    from bridge.logs.steps import Steps
+    from bridge.logs.store import events_table
+
+    answer = answer_from(remote, question)
+    table, _ = events_table(answer.rows, answer.rows.order().tolist())
+    return Steps(table=table, problems=answer.problems())
 
 
 def counted_from(events: Iterable[Event], counting: Counting, name: str) -> None:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bridge.adapters.log_sources.http_client import KEYS, Client, opened
 from bridge.adapters.option_keys import OptionReader
@@ -25,11 +25,14 @@ from bridge.logs.counting import Counting
 from bridge.logs.options import FORMATS, SourceOptions, parse_sources
 from bridge.logs.question import CORE, Question
 from bridge.logs.records import Event, Format, Instant, Mapper, mapper, words_of
-from bridge.logs.remote import MOST_EVENTS, Around, Found, Texts, counted_from, event_of, select_from, texts_by_count
+from bridge.logs.remote import MOST_EVENTS, Around, Found, Texts, counted_from, event_of, select_from, steps_by_events, texts_by_count
 from bridge.logs.times import Clockwork, micros
 from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions
 from bridge.ports import LogRequest, LogResult
+
+if TYPE_CHECKING:
+    from bridge.logs.steps import Steps
 
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TEXT: Final = r'"(?:[^"\\]|\\.)*"'
@@ -127,6 +130,10 @@ class LokiLogs:
     def texts(self, question: Question) -> Texts:
         """Count the messages here."""
         return texts_by_count(self, question)
+
+    def steps(self, question: Question, by: str) -> Steps:  # noqa: ARG002 - whole events have every group
+        """Return the events: texts can't be numbered there."""
+        return steps_by_events(self, question)
 
     def query(self, question: Question) -> str:
         """Return the question as LogQL: streams and texts; at least what fits, never less."""

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from functools import partial
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
 from bridge.adapters.log_sources.http_client import KEYS, Client, opened
@@ -28,11 +28,25 @@ from bridge.errors import BridgeError, InputError, RetryLaterError
 from bridge.logs.counting import Counting
 from bridge.logs.question import CORE, Question, as_text, field_of
 from bridge.logs.records import Event, level_of, words_of
-from bridge.logs.remote import MOST_EVENTS, MOST_GROUPS, Around, Found, Texts, counted_from, event_of, select_from, texts_by_count
+from bridge.logs.remote import (
+    MOST_EVENTS,
+    MOST_GROUPS,
+    Around,
+    Found,
+    Texts,
+    counted_from,
+    event_of,
+    select_from,
+    steps_by_events,
+    texts_by_count,
+)
 from bridge.logs.times import EPOCH, Clockwork, TimeError, parse_value
 from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions
 from bridge.ports import LogRequest, LogResult
+
+if TYPE_CHECKING:
+    from bridge.logs.steps import Steps
 
 _INDEX: Final = re.compile(r"(?![-_+.])[a-z0-9_.*,:-]+")
 _FIELD: Final = re.compile(r"[A-Za-z0-9_@.-]+")
@@ -144,6 +158,10 @@ class OpenSearchLogs:
     def texts(self, question: Question) -> Texts:
         """Return the different messages, counted as `count` does."""
         return texts_by_count(self, question)
+
+    def steps(self, question: Question, by: str) -> Steps:  # noqa: ARG002 - whole events have every group
+        """Return the events: texts can't be numbered there."""
+        return steps_by_events(self, question)
 
     def _group(self, row: tuple[int, dict[str, Any], int], counting: Counting, fields: Sequence[str]) -> tuple[Any, ...]:
         at, values, events = row

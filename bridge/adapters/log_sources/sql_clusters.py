@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bridge.errors import InputError, Problem
 from bridge.logs import sql
@@ -29,6 +29,9 @@ from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions, load
 from bridge.ports import BoundValue, Database, Limits, LogRequest, LogResult
 from bridge.sql.clusters import MASKING, for_cluster
+
+if TYPE_CHECKING:
+    from bridge.logs.steps import Spot, Steps
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_$-]+")
 _PARTS: Final = 3
@@ -162,6 +165,33 @@ class SqlLogs:
             found.problems.append(f"{self.name}: cut at the cap of {self.caps[1]:,} texts: templates are missing; narrow the question")
         return found
 
+    def steps(self, question: Question, by: str) -> Steps:
+        """Let the database number the texts: times, ids, fields and numbers come back, and each text once in each group."""
+        from bridge.logs.steps import NAMES, steps_of
+
+        if by not in {*NAMES, *self._extra()}:
+            raise self._unknown(by)
+        most = self.caps[0]
+        where, values = self._where(question, None)
+        text = sql.steps(self._source(), where, ["at", *NAMES, *self._extra()], by, most + 1)
+        table, _ = self._table(text, values, most + 1)
+        found = steps_of(table.slice(0, most), self.name, by=by, extra=self._extra(), fetch=partial(self._at, question))
+        if table.num_rows > most:
+            found.problems.append(f"{self.name}: cut at the cap of {most:,} events")
+        return found
+
+    def _at(self, question: Question, times: Sequence[int]) -> Iterator[tuple[Spot, str]]:
+        """Return the events of these times, by message."""
+        where, values = self._where(question, None)
+        places = []
+        for at in times:
+            values[f"t{at}"] = EPOCH + timedelta(microseconds=at)
+            places.append(f":t{at}")
+        text = f'SELECT "at", "service", "trace_id", "message" FROM {self._source()} WHERE {where} AND "at" IN ({", ".join(places)}) ORDER BY "message"'  # noqa: S608 - as above
+        for row in self._run(text, values, self.caps[1])[0]:
+            event = event_of((row["at"] - EPOCH) // timedelta(microseconds=1), row)
+            yield (event.at, event.service, event.trace_id), event.message
+
     def _group(self, row: Mapping[str, Any], counting: Counting, unit: str | None) -> tuple[Any, ...]:
         at = 0
         if unit is not None and counting.every is not None:
@@ -187,7 +217,10 @@ class SqlLogs:
     def _known(self, name: str) -> str:
         if name in {"at", *CORE} or name in self.columns:
             return name
-        raise InputError(
+        raise self._unknown(name)
+
+    def _unknown(self, name: str) -> InputError:
+        return InputError(
             f"logs {self.name} has no column for the field '{name}'",
             where=f"logs.{self.name}.columns",
             hint=f"known: {', '.join(self.columns)}; add {name}: its column",
@@ -227,10 +260,14 @@ class SqlLogs:
         return " AND ".join(words) or "1 = 1", values.found
 
     def _run(self, text: str, values: Mapping[str, BoundValue], most: int) -> tuple[list[dict[str, Any]], bool]:
+        table, cut = self._table(text, values, most)
+        return table.to_pylist(), cut
+
+    def _table(self, text: str, values: Mapping[str, BoundValue], most: int) -> tuple[Any, bool]:
         where = f"logs {self.name}"
         query = for_cluster(text, self.database.dialect, values, where=where, comment="bridge logs")
         result = self.database.run(query, Limits(rows=most, seconds=_SECONDS, bytes=_BYTES))
-        return result.table.to_pylist(), result.truncated
+        return result.table, result.truncated
 
 
 def _quoted(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,10 @@ from bridge.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from bridge.analysis.compare import Comparison
+    from bridge.model.finding import LogLine
 
+Real = Callable[[Iterable[int]], dict[int, str]]
+"""From rows of a side to the messages that they have."""
 _HINT = "bridge logs compare --before FILE... --after FILE...   or: bridge logs compare FILE... --before TIME..TIME --after TIME..TIME"
 _EVER = 1 << 62
 _GROUPS = (
@@ -36,9 +39,9 @@ def run(args: argparse.Namespace) -> int:
 
     if not args.before or not args.after:
         raise InputError("which logs are compared?", hint=_HINT)
-    before, problems = _events(args, "before")
-    after, more = _events(args, "after")
-    found = compare(before, after, by=args.by)
+    before, problems, real_before = _events(args, "before")
+    after, more, real = _events(args, "after")
+    found = _shown(compare(before, after, by=args.by), real, real_before)
     for problem in dict.fromkeys([*problems, *more]):
         output.narrate(f"  ! {output.safe(problem)}")
     if args.output == "parquet":
@@ -53,8 +56,25 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def _events(args: argparse.Namespace, side: str) -> tuple[Any, list[str]]:
-    """Return the events of one side: files and stretches of time as they were given."""
+def _shown(found: Comparison, real: Real | None, real_before: Real | None) -> Comparison:
+    """Return the comparison with the exemplars' own messages, where a store kept them until now."""
+    if real is None or real_before is None:
+        return found
+    now = real(line.offset for item in found.findings for line in item.exemplars)
+    past = real_before(line.offset for item in found.findings for line in item.exemplars_before)
+    findings = (
+        replace(item, exemplars=_itself(item.exemplars, now), exemplars_before=_itself(item.exemplars_before, past))
+        for item in found.findings
+    )
+    return replace(found, findings=tuple(findings))
+
+
+def _itself(lines: Iterable[LogLine], messages: dict[int, str]) -> tuple[LogLine, ...]:
+    return tuple(replace(line, message=messages.get(line.offset, line.message), offset=0) for line in lines)
+
+
+def _events(args: argparse.Namespace, side: str) -> tuple[Any, list[str], Real | None]:
+    """Return the events of one side: files and stretches of time as they were given; of a store, what its exemplars say, too."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -68,11 +88,21 @@ def _events(args: argparse.Namespace, side: str) -> tuple[Any, list[str]]:
         raise InputError(f"which files are --{side}?", hint=_HINT)
     files, missing = log_questions.files(argparse.Namespace(**{**vars(args), "files": names}))
     asked = replace(log_questions.question(args, attributes=True), whole=True)  # every line is counted
-    if windows and log_questions.cluster(args) is not None:  # what lies outside is not fetched
-        start, end = min(start for start, _ in windows), max(end for _, end in windows)
-        asked = replace(asked, start=start if start > -_EVER else None, end=end if end < _EVER else None)
-    answer = log_questions.ask_files(args, files, asked)
-    table, _ = events_table(answer.rows, answer.rows.order().tolist())
+    remote = log_questions.cluster(args)
+    real: Real | None = None
+    if remote is not None:
+        if windows:  # what lies outside is not fetched
+            start, end = min(start for start, _ in windows), max(end for _, end in windows)
+            asked = replace(asked, start=start if start > -_EVER else None, end=end if end < _EVER else None)
+        steps = remote.steps(asked, args.by)
+        table, problems = steps.table, steps.problems
+        real = steps.messages if steps.fetch is not None else None
+    else:
+        answer = log_questions.ask_files(args, files, asked)
+        table, _ = events_table(answer.rows, answer.rows.order().tolist())
+        counts = answer.counts()
+        problems = [f"--{side}: {counts['rejected']:,} of {counts['lines']:,} lines are no events"] if counts["rejected"] else []
+        problems += answer.problems()
     if windows:
         at = pc.cast(table["at"], pa.int64()).to_numpy()
         table = table.filter(pa.array(np.any([(at >= start) & (at < end) for start, end in windows], axis=0)))
@@ -80,10 +110,7 @@ def _events(args: argparse.Namespace, side: str) -> tuple[Any, list[str]]:
         raise InputError(
             f"--{side} holds no events", where=", ".join(names), hint="bridge logs formats explain FILE tells how a file is read"
         )
-    counts = answer.counts()
-    if counts["rejected"]:
-        missing = [*missing, f"--{side}: {counts['rejected']:,} of {counts['lines']:,} lines are no events"]
-    return table, [*missing, *answer.problems()]
+    return table, [*missing, *problems], real
 
 
 def _window(text: str) -> tuple[int, int] | None:

@@ -49,8 +49,10 @@ def test_the_questions_in_every_dialect(dialect: str) -> None:
     source.events(asked, 10, Around(accounts=frozenset({evil}), traces=frozenset({evil})))
     source.count(asked, Counting(fields=("template", "service"), every=900_000_000))
     source.texts(asked)
-    events, counts, texts = database.asked
-    for query in (events, counts, texts):
+    with pytest.raises(KeyError):
+        source.steps(asked, "region")  # the recorder has no rows to make steps of
+    events, counts, texts, steps = database.asked
+    for query in (events, counts, texts, steps):
         assert guard.verdict(query.text, dialect).allowed
         assert "1'='1" not in query.text
         assert evil in query.values.values()
@@ -61,3 +63,5 @@ def test_the_questions_in_every_dialect(dialect: str) -> None:
     assert position in counts.text
     assert "LIMIT 11" in events.text
     assert "([a-f]{1,16}[0-9]+)*[a-f]{0,16}" in texts.text
+    assert steps.text.count(" OVER (") == 3
+    assert "LIMIT 1000001" in steps.text
