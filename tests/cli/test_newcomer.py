@@ -69,6 +69,18 @@ def test_a_workspace_made_from_a_file_names_that_file(tmp_path: Path, capsys: py
     assert '"accounts"' in seen
 
 
+def test_a_proposal_takes_the_place_of_an_untouched_example(tmp_path: Path) -> None:
+    file = tmp_path / "shop.duckdb"
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("CREATE TABLE clients (id VARCHAR, name VARCHAR, plan VARCHAR)")
+    assert main(["init", str(tmp_path / "new")]) == 0
+    changes = tmp_path / "new" / "views" / "changes.sql"
+    changes.write_text("-- mine\n" + changes.read_text(encoding="utf-8"), encoding="utf-8")
+    assert main(["init", str(tmp_path / "new"), "--from", str(file)]) == 0
+    assert "FROM clients" in (tmp_path / "new" / "views" / "accounts.sql").read_text(encoding="utf-8")
+    assert changes.read_text(encoding="utf-8").startswith("-- mine")
+
+
 @pytest.mark.parametrize("columns", [40, 60, 100])
 def test_long_lines_hang_under_their_first_word(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))

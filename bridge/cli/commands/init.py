@@ -66,7 +66,11 @@ def _from(args: argparse.Namespace, folder: Path) -> int:
 
 
 def _write(folder: Path, proposals: tuple[Proposal, ...]) -> tuple[list[str], list[str]]:
-    """Write each proposal into a file that is not there yet; return the names that were written and that were kept."""
+    """Write each proposal into a file that is not there yet; return the names that were written and that were kept.
+
+    An example of `bridge init` that nobody changed makes room.
+    """
+    from bridge.config.scaffold import FILES
     from bridge.errors import InputError
 
     written, kept = [], []
@@ -74,6 +78,8 @@ def _write(folder: Path, proposals: tuple[Proposal, ...]) -> tuple[list[str], li
         path = folder / f"{proposal.view}.sql"
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if path.is_file() and path.read_bytes() == FILES.get(f"views/{path.name}", "").encode():
+                path.unlink()
             with path.open("x", encoding="utf-8") as file:
                 file.write(proposal.sql)
         except FileExistsError:
