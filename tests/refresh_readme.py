@@ -1,4 +1,4 @@
-"""Put a real run of the demo into README.md: its output, and pictures of the report and the issue (needs chromium).
+"""Put a real run of the demo into README.md and docs: its output, its report, and pictures of both (they need chromium).
 
 Run: make readme
 """
@@ -14,19 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests import refresh_demo_report
+from tests.refresh_demo_report import chromium
+
 ROOT = Path(__file__).resolve().parent.parent
 PORT = 8765
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-]
 
 
 def demo(folder: Path) -> str:
@@ -49,19 +41,12 @@ def into_readme(shown: str) -> None:
     readme.write_text(f"{before}<!-- demo: from a run of `make demo` -->\n```\n{block}\n```\n<!-- /demo -->{after}", encoding="utf-8")
 
 
-def picture(url: str, name: str, size: str) -> None:
-    """Take a screenshot into docs/pictures."""
-    with tempfile.TemporaryDirectory() as profile:
-        target = ROOT / "docs" / "pictures" / name
-        command = ["chromium", *FLAGS, f"--user-data-dir={profile}", f"--window-size={size}", f"--screenshot={target}", url]
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=True)
-
-
 def main() -> int:
     """Run the demo and renew everything that shows it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "demo-workspace"
         into_readme(demo(folder))
+        refresh_demo_report.refresh(folder, ROOT / "docs")
         if shutil.which("chromium") is None:
             print("no chromium: the pictures stay as they are")
             return 0
@@ -71,12 +56,12 @@ def main() -> int:
         )
         try:
             time.sleep(3)
-            picture((folder / "cases" / "BR-0001" / "report" / "report.html").as_uri(), "report.png", "1100,1340")
-            picture(f"http://127.0.0.1:{PORT}/jira/browse/REP-1", "issue.png", "1100,700")
+            target = ROOT / "docs" / "pictures" / "issue.png"
+            chromium("--window-size=1100,700", f"--screenshot={target}", f"http://127.0.0.1:{PORT}/jira/browse/REP-1")
         finally:
             server.terminate()
             server.wait(timeout=30)
-    print("wrote README.md and docs/pictures")
+    print("wrote README.md, docs/demo-report and docs/pictures")
     return 0
 
 

@@ -49,6 +49,7 @@ html{font-size:10.5pt}body{max-width:none;padding:0}
 nav,details{display:none}
 .scroll,pre{overflow:visible}pre{white-space:pre-wrap;overflow-wrap:anywhere}
 h2,h3,caption,figcaption{break-after:avoid}
+p,li{orphans:3;widows:3}
 figure,tr,li,pre,table:not(:has(tr:nth-child(13))){break-inside:avoid}
 thead{display:table-header-group;break-after:avoid}tbody tr:first-child{break-before:avoid}
 figure svg{min-width:0}
