@@ -59,6 +59,8 @@ class Reproduction:
     replays: int
     requests: int
     """Everything that was sent."""
+    minimal: bool = True
+    """No single request can be left out; False: the search ended before that was known."""
     steps: tuple[ReproductionStep, ...] = ()
     times: str = ""
     """Which recorded times and gaps matter."""

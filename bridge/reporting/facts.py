@@ -17,7 +17,7 @@ from bridge.model.privacy import Policy
 from bridge.model.reproduction import Reproduction
 from bridge.model.ticket import Ticket
 from bridge.text.redact.kinds import EMAIL, KNOWN, ORGANIZATION, PERSON
-from bridge.text.redact.pseudonyms import Labels
+from bridge.text.redact.pseudonyms import Labels, labelled
 from bridge.text.redact.redactor import Redactor, redactor
 
 LEFT_OUT = "(left out)"
@@ -277,7 +277,13 @@ def masked_reproduction(facts: ReportFacts) -> Reproduction | None:
     """Return the reproduction with personal values masked in all its texts; its account is gone where accounts are left out."""
     if facts.reproduction is None:
         return None
-    made = _masked(facts.reproduction, mask_of(facts))
+    given = facts.reproduction
+    if facts.policy.key:
+        # Its requests hold pseudonyms already; masked once more, a person would have two labels.
+        given = replace(
+            given, steps=tuple(replace(step, words=labelled(step.words)) for step in given.steps), oracle=labelled(given.oracle)
+        )
+    made = _masked(given, mask_of(facts))
     return replace(made, account="(left out)") if "accounts" in facts.policy.leave_out else made
 
 

@@ -111,7 +111,9 @@ def _reproduced(job: Job) -> Reproduction:
     small, timing, shrunk = _shrunk(job, scenario, timing, search)
     made = _measured(job, small, timing, search.control)
     counts = [sum(link.status == word for link in scenario.links) for word in ("proven", "guessed")]
-    return replace(made, links_proven=counts[0], links_guessed=counts[1], limits=(*made.limits, *_UNFINISHED[shrunk.why]))
+    return replace(
+        made, links_proven=counts[0], links_guessed=counts[1], minimal=shrunk.complete, limits=(*made.limits, *_UNFINISHED[shrunk.why])
+    )
 
 
 def _allowed(job: Job) -> Callable[[Items, Items], bool]:

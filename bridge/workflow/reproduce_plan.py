@@ -226,7 +226,7 @@ def _from_case(context: Context, case_id: str, recordings: Sequence[Recording], 
         if shown:
             candidates.append((order.get(shown[0].account, len(order)), recording.source, recording, shown))
     if not candidates:
-        missing = _lost(recordings, failing, order)
+        missing = from_lost(recordings, failing, order)
         if missing is not None:
             return missing
         raise NotFoundError(
@@ -253,7 +253,7 @@ def _from_case(context: Context, case_id: str, recordings: Sequence[Recording], 
     return recording, anchor, chosen, _oracle(anchor, checks)
 
 
-def _lost(recordings: Sequence[Recording], failing: frozenset[str], order: Mapping[str, int]) -> _Found | None:
+def from_lost(recordings: Sequence[Recording], failing: frozenset[str], order: Mapping[str, int]) -> _Found | None:
     """Look for failing events that are things which were made and then stand on no page of their list."""
     found = [(order.get(made.account, len(order)), recording.source, made.index, recording, made, page)
              for recording in recordings for made, page in lost(recording.exchanges, failing)]  # fmt: skip

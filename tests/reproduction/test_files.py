@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import venv
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -131,18 +130,6 @@ def test_each_file_is_run_by_its_tool_and_fails_where_the_bug_is_not(tmp_path: P
         assert [request.path for request in server.seen] == ["/login", "/filters", "/export"]
         assert json.loads(server.seen[1].body) == {"value": 'it\'s "EMEA"\\ $(id) `id` ${x}'}
         assert dict(server.seen[2].query) == {"filter": "filter-00000001", "kind": "a&b c"}
-
-
-@pytest.mark.skipif(not os.environ.get("BRIDGE_FRESH_ENVIRONMENT"), reason="installs pytest from the registry: BRIDGE_FRESH_ENVIRONMENT=1")
-def test_the_pytest_file_is_green_in_an_environment_that_holds_pytest_alone(tmp_path: Path) -> None:
-    (tmp_path / "test_reproduction.py").write_text(python(made()))
-    venv.create(tmp_path / "fresh", with_pip=True)
-    interpreter = str(tmp_path / "fresh" / "bin" / "python")
-    subprocess.run([interpreter, "-m", "pip", "install", "--quiet", "pytest"], check=True, timeout=200)
-    with serving(reports()) as server:
-        ran = run(tmp_path, server.url, interpreter, "-m", "pytest", "-q", "-s", "test_reproduction.py")
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        assert "REPRODUCED" in ran.stdout
 
 
 SECRET = "q8Zr2LxT0vWn5KpJ7sYb3MfC9dHgA1"

@@ -6,15 +6,20 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.errors import ExitCode
-from bridge.model.exchange import Request, Response
-from tests.reproduction.kit import JSON, answer, bridge, played, serving, shop_app, workspace
+from bridge.model.exchange import Exchange, Recording, Request, Response
+from bridge.reproduction.links import scenario_of
+from bridge.reproduction.scenario import plan, play
+from bridge.workflow.reproduce_plan import from_lost
+from tests.reproduction.kit import JSON, answer, bridge, played, serving, shop_app, timed, workspace
 from tests.reproduction.shop import record
 
 SEND = ("reproduce", "BR-0001", "--target", "staging", "--send", "--session", "account")
@@ -167,6 +172,48 @@ def test_what_was_made_is_listed_and_deleted_on_request_as_who_made_it(
         assert deleted == sorted(deleted, key=lambda path: -int(path[-8:]))
 
 
+class Form:
+    """Takes a change only with the token of the last form: in a header, in a cookie, in the body."""
+
+    def __init__(self) -> None:
+        self.given: list[str] = []
+
+    def __call__(self, request: Request) -> Response:
+        if request.path == "/form":
+            self.given.append(f"tok{uuid.uuid4().hex}")
+            return answer(200, {"csrf_token": self.given[-1]}, ("Set-Cookie", f"XSRF-TOKEN={self.given[-1]}; Path=/"))
+        if not self.given or self.sent(request) != {self.given[-1]}:
+            return answer(403, {"error": "CsrfError"})
+        return answer(500, {"error": "SaveError"}) if json.loads(request.body)["rows"] == 0 else answer(200, {"ok": True})
+
+    @staticmethod
+    def sent(request: Request) -> set[str]:
+        return {request.header("X-CSRF-Token"), request.header("Cookie").partition("=")[2], json.loads(request.body).get("csrf_token", "")}
+
+
+def test_csrf_tokens_are_made_anew_in_each_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    then = Form()
+    asked: list[Exchange] = []
+    for rows in (3, 2, 0):
+        for path in ("/form", "/save"):
+            token = then.given[-1] if then.given else ""
+            headers = (*JSON, ("X-CSRF-Token", token), ("Cookie", f"XSRF-TOKEN={token}"))
+            body = json.dumps({"csrf_token": token, "rows": rows})
+            request = Request(method="GET", path=path) if path == "/form" else Request(method="POST", path=path, headers=headers, body=body)
+            asked.append(Exchange(index=len(asked), request=request, response=then(request)))
+    now = Form()
+    with serving(now) as server:
+        folder = workspace(tmp_path / "w", timed(asked), server.url)
+        code, made = bridge(capsys, folder, *SEND, "--anchor", "6", "--runs", "3")
+        assert (code, made["verdict"]) == (ExitCode.DONE, "reproduced"), made
+        assert [step["recorded_as"] for step in made["steps"]] == [5, 6]
+        sent = set().union(*(Form.sent(request) for request in server.seen if request.path == "/save")) - {""}
+        assert sent <= set(now.given)
+        assert not sent & set(then.given)
+        everything = "".join(path.read_text() for path in (folder / "cases").rglob("*") if path.is_file())
+        assert not any(token in everything for token in (*then.given, *now.given))
+
+
 class Pages:
     """A list of two to a page; with the filter on, what was made last falls between the pages."""
 
@@ -184,6 +231,34 @@ class Pages:
         page = int(dict(request.query).get("page", "1"))
         shown = [row for at, row in enumerate(self.rows, start=1) if not (self.filtered and at == 3)]
         return answer(200, {"data": shown[2 * page - 2 : 2 * page], "page": page})
+
+
+def test_an_oracle_of_several_steps_is_chosen_from_the_case_s_failing_things() -> None:
+    make = [Request(method="POST", path="/items", headers=JSON, body=json.dumps({"name": name})) for name in "abcd"]
+    pages = [Request(method="GET", path="/items", query=(("page", str(number)),)) for number in (1, 2)]
+    asked = [*make[:2], Request(method="PUT", path="/filter", headers=JSON, body="{}"), *make[2:], *pages]
+    found = [
+        Recording(exchanges=tuple(replace(each, account=name) for each in played(Pages(), asked)), hosts=(), source=f"{name}.jsonl")
+        for name in ("acc-small", "acc-big")
+    ]
+    # The case's failing event is the third thing; of the two accounts that show it, the one with the higher revenue is taken.
+    chosen = from_lost(found, frozenset({"item-000003"}), {"acc-big": 0, "acc-small": 1})
+    assert chosen is not None
+    recording, anchor, why, oracle = chosen
+    assert (recording.source, anchor.index) == ("acc-big.jsonl", 6)
+    assert "request 4 made one of the case's 1 failing things, and no page of its list shows it up to request 7" in why
+    assert oracle.absent is not None
+    assert (oracle.absent.producer, oracle.absent.pages) == (3, (5, 6))
+    scenario = scenario_of(recording.exchanges, oracle)
+    for broken in (True, False):
+        there = Pages()
+
+        def send(request: Request, _: int, *, there: Pages = there, broken: bool = broken) -> Response:
+            return there(request) if broken or request.path != "/filter" else answer(200, {})
+
+        assert play(plan(scenario), range(7), send).seen == broken
+    # A thing that stands on a page is no such failure.
+    assert from_lost(found, frozenset({"item-000001"}), {}) is None
 
 
 def test_an_item_on_no_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,11 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.text.redact.kinds import CARD, DIGITS, IBAN, IP, KEY, LABELS, PHONE, SECRET, SSN
+from bridge.text.redact.kinds import CARD, DIGITS, EMAIL, IBAN, IP, KEY, LABELS, PHONE, SECRET, SSN
 from bridge.text.redact.known import words
 
 _NUMBERS: Final = frozenset({CARD, PHONE, SSN})
 _EXACT: Final = frozenset({SECRET, KEY, IP})
+_STAND_IN: Final = re.compile(r"\bperson-([0-9a-f]{6,16})@example\.test\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,11 @@ class Labels:
             return f"[{word}]"
         digest = hmac.digest(self.key, f"{word}\0{same(kind, value)}".encode("utf-8", "surrogatepass"), "sha256")
         return f"[{word}-{digest.hex()[:DIGITS]}]"
+
+
+def labelled(text: str) -> str:
+    """Return text with the addresses that stand for people in requests and rows as their labels: the digits are the same."""
+    return _STAND_IN.sub(rf"[{LABELS[EMAIL]}-\1]", text)
 
 
 def same(kind: str, value: str) -> str:
