@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from bridge.config import yaml_marks
 from bridge.errors import InputError, Problem
 
 _BRIDGE_YAML: Final = """\
@@ -133,7 +133,7 @@ def scaffold(folder: Path, *, views: bool = True, database: Mapping[str, str] | 
     """
     files = {name: text for name, text in FILES.items() if views or not name.startswith("views/")}
     if database:
-        lines = "".join(f"    {key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in database.items())
+        lines = "".join(f"    {key}: {yaml_marks.quoted(value)}\n" for key, value in database.items())
         files["bridge.yaml"] = _BRIDGE_YAML.replace(_DATABASE, lines)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file", where=str(folder), hint="name a folder: bridge init my-workspace")

@@ -251,3 +251,19 @@ def _syntax_error(error: yaml.YAMLError, text: str, file: str) -> InputError:
         what = f"{what} ({error.context})"
     hint = "indent with spaces, not tabs" if lines[line].lstrip(" ").startswith("\t") else ""
     return InputError(f"{file} is not YAML: {what}, at '{hide(lines[line].strip())[:100]}'", where=f"{file}:{line + 1}", hint=hint)
+
+
+def quoted(text: str) -> str:
+    r"""Return a text as a YAML scalar that reads back as it is, whatever is in it; a lone surrogate, which no file can hold, reads as `\\ud800`."""
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if char in '"\\':
+        return f"\\{char}"
+    if 0xD800 <= code <= 0xDFFF:  # noqa: PLR2004  # surrogates
+        return f"\\\\u{code:04x}"
+    # What YAML 1.2 (5.1) calls printable, without the characters that it takes for the end of a line.
+    plain = 0x20 <= code < 0x7F or 0xA0 <= code < 0x2028 or 0x202A <= code < 0xFEFF or 0xFEFF < code < 0xFFFE or code >= 0x10000  # noqa: PLR2004  # the ranges
+    return char if plain else f"\\u{code:04x}"

@@ -11,6 +11,7 @@ from bridge.errors import RefusedError
 from bridge.filing.ledger import Ledger
 from bridge.filing.verdict import VerdictNote, is_told, tell_verdict
 from bridge.model.reproduction import FixVerdict, StepChange, Verification
+from bridge.reporting.facts import case_mask
 from bridge.reproduction.atoms import route
 from bridge.reproduction.scenario import Played
 from bridge.reproduction.statistics import wilson
@@ -142,6 +143,15 @@ def note_of(made: Verification) -> VerdictNote:
     return VerdictNote(target=made.target, told=(made.verdict, *versions), text="\n".join(lines))
 
 
+def _masked(context: Context, case_id: str, note: VerdictNote) -> VerdictNote:
+    """Return the note as the tracker's readers may see it: routes and versions come from elsewhere, so it is masked as the report is."""
+    privacy = context.workspace.privacy
+    mask = case_mask(
+        context.cases.load(case_id).tickets, privacy.policy(privacy.tracker, case_id=case_id), context.cases.load_analysis(case_id)
+    )
+    return replace(note, text=mask.words(note.text))
+
+
 def is_commented(context: Context, made: Verification) -> bool:
     """Tell whether the issue says this already. Asks the ledger only."""
     with closing(Ledger(context.ledger_path, context.clock)) as ledger:
@@ -163,5 +173,5 @@ def comment(context: Context, made: Verification, *, recreate: bool = False) -> 
             return Commented(state="already", issue=issue, writes=0)
         run = replace(run_of(context, ledger, filing, settings), recreate=recreate)
         with ledger.hold(filing):
-            written = tell_verdict(run, note_of(made))
+            written = tell_verdict(run, _masked(context, made.case_id, note_of(made)))
         return Commented(state="written" if written else "already", issue=issue, writes=run.writes)

@@ -14,6 +14,7 @@ import random
 import re
 import sys
 import unicodedata
+import zipfile
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from datetime import UTC, datetime
@@ -21,12 +22,14 @@ from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 from bridge.adapters.trackers.jira import _quoted as jql_text
 from bridge.cli import logging, output
+from bridge.config import yaml_marks
 from bridge.filing.plan import attachment_name
 from bridge.model.finding import AffectedAccount, DayCount
-from bridge.reporting import adf, attachments, charts, html, markdown, parse, wiki
+from bridge.reporting import adf, attachments, charts, html, impact, markdown, parse, wiki
 from bridge.reporting.nodes import CodeBlock, Document, Text, inlines, plain
 from bridge.reporting.safe import code_block, escaped
 from bridge.text.terminal import visible
@@ -184,6 +187,30 @@ def check_csv(text: str) -> None:
     assert rows[1][1].lstrip()[:1] not in set("=+-@")
 
 
+def check_yaml(text: str) -> None:
+    read_back = yaml_marks.parse(f"a:\n  b: {yaml_marks.quoted(text)}\nc: d\n", "a.yaml").value
+    assert read_back == {"a": {"b": re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)}, "c": "d"}
+
+
+def check_xlsx(text: str) -> None:
+    import xlsxwriter
+
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
+        impact._write(book.add_worksheet("cases"), 0, 0, text, {})
+    with zipfile.ZipFile(io.BytesIO(buffer.getvalue())) as archive:
+        sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+        shared = archive.read("xl/sharedStrings.xml").decode() if "xl/sharedStrings.xml" in archive.namelist() else ""
+    assert "<f>" not in sheet
+    assert "hyperlink" not in sheet
+    cells = ET.fromstring(sheet).iter("{*}c")  # noqa: S314  # written a line above
+    assert all(cell.get("t") == "s" for cell in cells)
+    found = "".join(ET.fromstring(shared).itertext()) if shared else ""  # noqa: S314  # the same
+    found = re.sub(r"_x([0-9A-F]{4})_", lambda match: chr(int(match[1], 16)), found)
+    assert found.removeprefix("'") == re.sub(r"_x([0-9A-F]{4})_", lambda match: chr(int(match[1], 16)), visible(text)).removeprefix("'")
+    assert found.lstrip()[:1] not in set("=+-@")
+
+
 def check_svg(text: str) -> None:
     chart = charts.timeline((DayCount(day="2026-03-01", failures=1, events=2),), (), text, None)
     assert chart is not None
@@ -239,6 +266,8 @@ SINKS: dict[str, Callable[[str], None]] = {
     "adf": check_adf,
     "html": check_html,
     "csv": check_csv,
+    "xlsx": check_xlsx,
+    "yaml": check_yaml,
     "svg": check_svg,
     "jql": check_jql,
     "file name": check_file_name,

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from bridge.config.privacy import PrivacyConfig
+from bridge.filing.verdict import VerdictNote
 from bridge.model.privacy import DESTINATIONS, POLICIES, Policy
+from bridge.reporting import example
 from bridge.reporting.build import Report, build, find_template
 from bridge.reporting.facts import LEFT_OUT, ReportFacts, masked, masked_analysis, masked_counts, ticket_views
 from bridge.reporting.gates import problems
+from bridge.workflow import verify
+
+if TYPE_CHECKING:
+    from bridge.workflow.context import Context
 
 
 @pytest.fixture
@@ -72,3 +82,15 @@ def test_counts_by_kind(empty_exports: ReportFacts) -> None:
     public = masked_counts(given(empty_exports, POLICIES["public"]))
     assert public["ORGANIZATION"] >= len(empty_exports.case.tickets)
     assert masked_counts(empty_exports).get("ORGANIZATION", 0) == 0
+
+
+def test_a_verdict_is_masked_as_the_report_is() -> None:
+    facts = example.full()
+    cases = SimpleNamespace(load=lambda _: facts.case, load_analysis=lambda _: facts.analysis)
+    context = cast("Context", SimpleNamespace(cases=cases, workspace=SimpleNamespace(privacy=PrivacyConfig(values={}, root=Path()))))
+    person = facts.case.tickets[0].requester_email
+    assert person
+    note = VerdictNote(target="staging", told=("fixed",), text=f"1. GET /users/{person}: 500 then, 200 now")
+    said = verify._masked(context, facts.case.id, note).text
+    assert person not in said
+    assert said.endswith(": 500 then, 200 now")
