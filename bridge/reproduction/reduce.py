@@ -1,169 +1,30 @@
 """Shrink a failing sequence to a smallest one: pure search over a run function.
 
-Slice (the failing request's entities), producers' closure, halving from the end (Lithium's algorithm), then a pass that
-tries every single request until none can go. Failures that do not always fail: one run a candidate while halving, then
-repeats by the measured rate; where clean systems fail too (a background rate), a sequential test decides.
+Slice (the failing request's entities), producers' closure, halving from the end (Lithium's algorithm) along groups of
+requests that are alike, then a pass that tries every single request until none can go. A failure that does not always show
+is shrunk by what clean runs make likely (`likely`), and what is left is confirmed against the whole. Where clean systems
+fail too, that does not hold, and a sequential test decides on every candidate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from bridge.reproduction import likely
-from bridge.reproduction.statistics import repeats, sequential, wilson
+from bridge.reproduction.search import CONFIRM, LEAST_BACKGROUND, LONGEST_TEST, MEASURE, Exhausted, Items, Search, trust
+from bridge.reproduction.statistics import sequential, wilson
 
-Items = tuple[int, ...]
 Unfinished = Literal["", "budget", "can't tell"]
-Run = Callable[[Items], bool]
-"""Run these items once; True: this failure was seen."""
-DETECTION = 4
-"""Runs of the whole that decide whether it always fails."""
-MEASURE = 20
-"""Runs that measure a rate where it matters: of the whole, when a part seems to fail more rarely."""
-CONFIRM = 8
-"""Runs of what is left: so many in a row, and it is taken to fail always."""
 CONTROL = 60
 """Runs of the control, once a false failure was found."""
-_CAREFUL_MISS = 0.015
-_ALPHA = 0.003
-"""Of the sequential test: small, because it is asked again and again."""
-_LEAST_BACKGROUND = 0.05
-_SURE = 1.96
+_SURE = 1.64
 _FARTHEST = 0.15
-_HALFWAY = 0.35
+_HALFWAY = 0.4
 _NEAREST = 0.6
-"""A part that fails with less than this share of the whole's rate is doubted, with less than the other one refused."""
+"""Shares of the whole's rate: a part is tested for the last against the first; undecided, it has to reach the middle one."""
 _SMALLEST_TREE = 4
-_LONGEST_TEST = 60
-"""Runs after which the sequential test gives up on a candidate."""
-
-
-class Exhausted(Exception):  # noqa: N818 - a stop, no error
-    """The budget of runs is used up; what is reached so far stands."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
-    """How much one run is worth."""
-
-    quick: int = 1
-    """Runs of a candidate while halving; the first failure accepts."""
-    careful: int = 1
-    """The same in the last pass."""
-    background: float = 0.0
-    """Rate of the same failure without its cause; above 0 a single failure proves nothing."""
-    rate: float = 1.0
-    """What the sequential test takes as the failure's rate: below the measured one."""
-
-    @property
-    def certain(self) -> bool:
-        """Tell whether one run decides."""
-        return self.careful == 1 and self.background <= 0
-
-
-def trust(seen: int, runs: int, background: float = 0.0) -> Trust:
-    """Choose by the first runs of the whole: all failed and no background, then one run is enough."""
-    if seen <= 0:
-        raise ValueError(f"nothing to shrink: 0 of {runs} runs failed")
-    if background > 0:
-        # Well below what was measured: a rate that is assumed too high makes the test wander.
-        rate = min(0.9, max(4 * background, 0.6 * seen / runs))
-        return Trust(quick=2, careful=2, background=max(background, _LEAST_BACKGROUND), rate=rate)
-    if seen == runs:
-        return Trust()
-    return Trust(careful=max(2, repeats(seen / runs, _CAREFUL_MISS)), rate=seen / runs)
-
-
-@dataclass(slots=True)
-class Search:
-    """One search; counts what it costs."""
-
-    run: Run
-    trust: Trust
-    producers: Mapping[int, frozenset[int]]
-    fixed: frozenset[int]
-    """Items that always stay: the anchor."""
-    budget: int = 1_000_000
-    """Runs of candidates, at most."""
-    allowed: Callable[[Items, Items], bool] = lambda _items, _last: True
-    """Tell whether these items may be run once more, given what would stand then."""
-    whole: tuple[int, int] = (0, 0)
-    """How often all items failed: seen and runs; none: it is not compared with what is left."""
-    replays: int = 0
-    """Runs of candidates."""
-    measured: int = 0
-    """Runs of an accepted sequence to learn its rate."""
-    requests: int = 0
-    history: list[int] = field(default_factory=list)
-    """Sizes that were reached, biggest first."""
-    last: Items = ()
-    """The smallest that failed so far: what stands when the budget ends."""
-    sound: Items = ()
-    """The smallest that is known to fail about as often as the whole."""
-    control: tuple[int, int] = (0, 0)
-    """How often the control failed, once a false failure was found: seen and runs."""
-    alike: Mapping[int, str] = field(default_factory=dict)
-    """What items have in common (their route): those with the same word are tried together."""
-    _needs: dict[int, frozenset[int]] = field(default_factory=dict)
-
-    def closure(self, items: Iterable[int]) -> Items:
-        """Return the items with everything they need, in order."""
-        found: set[int] = set()
-        for item in items:
-            found |= self._closed(item)
-        return tuple(sorted(found))
-
-    def _closed(self, item: int) -> frozenset[int]:
-        if item not in self._needs:
-            needed = {item}
-            for producer in self.producers.get(item, frozenset()):
-                needed |= self._closed(producer)
-            self._needs[item] = frozenset(needed)
-        return self._needs[item]
-
-    def once(self, items: Items) -> bool:
-        """Run once; Exhausted when the budget is used up."""
-        if self.replays >= self.budget or not self.allowed(items, self.last):
-            raise Exhausted
-        self.replays += 1
-        self.requests += len(items)
-        return self.run(items)
-
-    def fails(self, items: Items, times: int) -> bool:
-        """Tell whether the candidate still shows the failure: in one of `times` runs, and where there is a background, by a test."""
-        for _ in range(times):
-            if self.once(items):
-                return self.trust.background <= 0 or self._holds(items)
-        return False
-
-    def _holds(self, items: Items) -> bool:
-        """Test from the start: the run that called for the test was picked for failing and counts for nothing."""
-        seen = 0
-        for runs in range(1, _LONGEST_TEST + 1):
-            seen += self.once(items)
-            word = sequential(seen, runs, background=self.trust.background, rate=self.trust.rate, alpha=_ALPHA)
-            if word != "more":
-                return word == "yes"
-        return False
-
-    def rate(self, items: Items, runs: int) -> tuple[int, int]:
-        """Measure: failures and runs. Counted apart from the candidates; Exhausted when there is no budget for it."""
-        seen = 0
-        for _ in range(runs):
-            if not self.allowed(items, self.last):
-                raise Exhausted
-            self.measured += 1
-            self.requests += len(items)
-            seen += self.run(items)
-        return seen, runs
-
-    def note(self, items: Items) -> Items:
-        """Remember what was reached."""
-        self.history.append(len(items))
-        self.last = items
-        return items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,12 +111,13 @@ def _confirmed(search: Search, items: Sequence[int], part: Items, runs: int) -> 
         if word == "yes":
             search.sound = part
             return seen, made
-        if word == "no" and search.whole[1] < MEASURE:
-            more, further = search.rate(search.closure(items), MEASURE - search.whole[1])
+        enough = MEASURE if 2 * search.whole[0] > search.whole[1] else 2 * MEASURE
+        if word == "no" and search.whole[1] < enough:
+            more, further = search.rate(search.closure(items), enough - search.whole[1])
             search.whole = search.whole[0] + more, search.whole[1] + further
         elif word == "no" and wilson(seen, made, z=_SURE)[1] < wilson(*search.whole, z=_SURE)[0]:
             raise _FalseFailureError(seen / made)
-        elif made >= _LONGEST_TEST:
+        elif made >= LONGEST_TEST:
             if seen / made < _HALFWAY * search.whole[0] / search.whole[1]:
                 raise _FalseFailureError(seen / made)
             search.sound = part
@@ -275,7 +137,7 @@ def _with_background(search: Search, items: Sequence[int], rate: float) -> None:
         search.control = search.rate(sequence, CONTROL)
         rate = max(rate, search.control[0] / search.control[1])
     # Where the rates lie too near the test could not tell them apart, and would run for ever.
-    search.trust = trust(*search.whole, background=min(often * _FARTHEST, max(rate, _LEAST_BACKGROUND / 2)))
+    search.trust = trust(*search.whole, background=min(often * _FARTHEST, max(rate, LEAST_BACKGROUND / 2)))
 
 
 def shrink(search: Search, items: Sequence[int], slices: Sequence[Iterable[int]] = ()) -> Items:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from bridge.reproduction.reduce import Items, Search, smallest, trust
+from bridge.reproduction.reduce import smallest
+from bridge.reproduction.search import Items, Search, trust
 
 Values = Mapping[str, Any]
 BATCH: Final = 500

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from bridge.model.exchange import Exchange
-from bridge.reproduction.reduce import Items, Search, Trust, shrink
+from bridge.reproduction.reduce import shrink
+from bridge.reproduction.search import Items, Search, Trust
 
 Waits = Mapping[int, float]
 """Seconds that pass before a step, by its index; that of a step which is left out passes before the next one."""

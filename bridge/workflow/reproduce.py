@@ -17,9 +17,10 @@ from bridge.reproduction.atoms import route, substitute
 from bridge.reproduction.capture import scrub
 from bridge.reproduction.http_files import http_file, hurl
 from bridge.reproduction.links import compare, entity_slice
-from bridge.reproduction.reduce import DETECTION, Exhausted, Items, Search, Shrunk, Trust, shrink, smallest, trust
+from bridge.reproduction.reduce import Shrunk, shrink, smallest
 from bridge.reproduction.scan import require_clean
 from bridge.reproduction.scenario import Played, Scenario
+from bridge.reproduction.search import DETECTION, Exhausted, Items, Search, Trust, trust
 from bridge.reproduction.shell_file import bash
 from bridge.reproduction.statistics import wilson
 from bridge.workflow.codec import to_json, write_text

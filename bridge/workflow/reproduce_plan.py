@@ -21,8 +21,8 @@ from bridge.reproduction.links import entity_slice, scenario_of
 from bridge.reproduction.oracle import Check, Oracle, of_error, parse_check, propose
 from bridge.reproduction.pages import absent_oracle, lost
 from bridge.reproduction.people import Pseudonyms
-from bridge.reproduction.reduce import CONFIRM, DETECTION, MEASURE, Search, Trust
 from bridge.reproduction.scenario import Scenario
+from bridge.reproduction.search import CONFIRM, DETECTION, MEASURE, Search, Trust
 from bridge.reproduction.sources import read as read_recording
 from bridge.text.redact.kinds import EMAIL, ORGANIZATION, PERSON
 from bridge.text.redact.known import kind_of

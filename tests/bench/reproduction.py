@@ -21,8 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bridge.reproduction.atoms import route
 from bridge.reproduction.links import compare, entity_slice, scenario_of
-from bridge.reproduction.reduce import Items, Search, Trust, smallest, trust
+from bridge.reproduction.reduce import smallest
 from bridge.reproduction.scenario import Played, Scenario, plan, play
+from bridge.reproduction.search import Items, Search, Trust, trust
 from tests.reproduction.shop import Bug, Ids, Recorded, Shop, record
 
 SEEDS = range(15)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from bridge.reproduction.atoms import route
 from bridge.reproduction.links import entity_slice, scenario_of
-from bridge.reproduction.reduce import Items, Search, Shrunk, Trust, smallest, trust
+from bridge.reproduction.reduce import Shrunk, smallest
 from bridge.reproduction.scenario import plan, play
+from bridge.reproduction.search import Items, Search, Trust, trust
 from tests.reproduction.shop import Bug, Recorded, Shop, record
 
 

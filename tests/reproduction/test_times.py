@@ -13,7 +13,7 @@ import pytest
 from bridge.cli import compose
 from bridge.model.exchange import Exchange, Request, Response
 from bridge.model.reproduction import Reproduction
-from bridge.reproduction.reduce import Trust
+from bridge.reproduction.search import Trust
 from bridge.reproduction.times import gaps, least, moved, sentence
 from bridge.workflow.reproduce import reproduce
 from bridge.workflow.reproduce_plan import Wanted
