@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import threading
 
 from hypothesis import settings
 
 # A busy machine makes single examples slow; the suite's own limits on time are in pyproject.toml.
-settings.register_profile("here", deadline=None)
+# BRIDGE_EXAMPLES=1000 looks longer wherever a test asks for no number of its own.
+settings.register_profile("here", deadline=None, max_examples=int(os.environ.get("BRIDGE_EXAMPLES", "50")))
 settings.load_profile("here")
 
 if threading.current_thread() is threading.main_thread():
