@@ -8,7 +8,6 @@ the server never sees it. The rules and what they were measured against are in d
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from bridge.errors import InputError, RefusedError
+from bridge.sql import readings
 from bridge.sql.advice import advice
 from bridge.sql.limits import Refusal, check_text, check_tokens
 from bridge.sql.lists import DIALECTS, Lists, lists
@@ -34,14 +34,6 @@ _TSQL_STATEMENTS = frozenset(
     GOTO GRANT IF INSERT KILL LINENO LOAD PRINT PROC PROCEDURE RAISERROR READTEXT RECONFIGURE RESTORE RETURN REVERT REVOKE ROLLBACK SAVE
     SET SETUSER SHUTDOWN THROW TRAN TRANSACTION TRUNCATE UPDATE UPDATETEXT USE WAITFOR WHILE WRITETEXT""".split()  # noqa: SIM905 - one string reads better than fifty
 )
-_NAME = re.compile(r"[^\W\d][\w$#]*")
-_ENDS = frozenset(
-    {
-        TokenType.STRING, TokenType.IDENTIFIER, TokenType.VAR, TokenType.NUMBER, TokenType.R_PAREN, TokenType.R_BRACKET,
-        TokenType.L_BRACKET, TokenType.R_BRACE,
-    }
-)  # fmt: skip
-"""After these a colon belongs to a slice, a struct or an alias."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +73,7 @@ def checked(sql: str, dialect: str, *, where: str) -> exp.Expr:
 def parsed(text: str, dialect: str) -> exp.Expr:
     """Return the tree of a text that this module made; not for source text, which has to be `checked`."""
     engine = Dialect.get_or_raise(dialect)
-    trees = _parse(text, engine.tokenize(text), engine, dialect)
+    trees = _parse(text, readings.readable(engine.tokenize(text), dialect), engine, dialect)
     if len(trees) != 1:
         raise InputError("a bound query is one statement", where=text[:120])
     return trees[0]
@@ -93,9 +85,11 @@ def regenerate(tree: exp.Expr, dialect: str, *, pretty: bool = False) -> str:
     for node in list(tree.find_all(exp.Placeholder)):
         if node.name and not node.args.get("kind"):
             node.replace(exp.Var(this=f":{node.name}"))
+    readings.with_limits(tree, dialect)
     # `at` and others became reserved words; quoting is safe only where the dialect's own folding is known to keep the name.
     identify: bool | str = "safe" if dialect in {"duckdb", "postgres", "redshift"} else False
-    return tree.sql(dialect=dialect, comments=False, identify=identify, normalize_functions=False, pretty=pretty)
+    spoken = readings.writer(tree, dialect)
+    return tree.sql(dialect=spoken, comments=False, identify=identify, normalize_functions=False, pretty=pretty)
 
 
 def _judge(sql: str, dialect: str) -> exp.Expr | Refusal:
@@ -109,6 +103,7 @@ def _judge(sql: str, dialect: str) -> exp.Expr | Refusal:
         refusal = check_tokens(sql, tokens) or _check_statements(tokens, dialect)
         if refusal is not None:
             return refusal
+        tokens = readings.readable(tokens, dialect)
         trees = _parse(sql, tokens, engine, dialect)
     except (ParseError, TokenError) as error:
         return _syntax(error)
@@ -120,41 +115,9 @@ def _judge(sql: str, dialect: str) -> exp.Expr | Refusal:
 
 
 def _parse(sql: str, tokens: list[Token], engine: Dialect, dialect: str) -> list[exp.Expr]:
-    if dialect == "duckdb":
-        tokens = _named(tokens)
-    if dialect == "spark":
-        tokens = _windows(tokens)
+    whose = readings.reader(tokens, dialect)
+    engine = engine if whose == dialect else Dialect.get_or_raise(whose)
     return [tree for tree in engine.parser().parse(tokens, sql) if tree is not None and not isinstance(tree, exp.Semicolon)]
-
-
-def _named(tokens: Sequence[Token]) -> list[Token]:
-    """Read `:name` as DuckDB's `$name` where a value begins: sqlglot takes `SELECT :x AS y` for DuckDB's `alias: value`."""
-    named: list[Token] = []
-    for position, token in enumerate(tokens):
-        before = tokens[position - 1].token_type if position else None
-        after = tokens[position + 1] if position + 1 < len(tokens) else None
-        if (
-            token.token_type is TokenType.COLON
-            and before not in _ENDS
-            and after is not None
-            and after.start == token.end + 1
-            and _NAME.fullmatch(after.text) is not None
-        ):
-            named.append(Token(TokenType.PARAMETER, "$", token.line, token.col, token.start, token.end, token.comments))
-        else:
-            named.append(token)
-    return named
-
-
-def _windows(tokens: Sequence[Token]) -> list[Token]:
-    """Read Spark's `window(...)` as a call also behind GROUP BY, where sqlglot expects the clause WINDOW."""
-    following = [*tokens[1:], None]
-    return [
-        Token(TokenType.VAR, token.text, token.line, token.col, token.start, token.end, token.comments)
-        if token.token_type is TokenType.WINDOW and after is not None and after.token_type is TokenType.L_PAREN
-        else token
-        for token, after in zip(tokens, following, strict=True)
-    ]
 
 
 def _judge_trees(trees: Sequence[exp.Expr], tokens: Sequence[Token], allow: Lists) -> exp.Expr | Refusal:

@@ -9,9 +9,17 @@ from pathlib import Path
 from sqlglot import exp
 
 from bridge.errors import InputError
+from bridge.sql import readings
 
 DIALECTS = ("postgres", "mysql", "duckdb", "clickhouse", "tsql", "snowflake", "oracle", "sqlite", "bigquery", "spark", "trino", "redshift")
 
+_MATCHES = ("prev", "next", "match_number", "classifier")
+_MARKS = {
+    "postgres": ("current_setting",),
+    "clickhouse": (readings.SECOND_LIMIT,),
+    **dict.fromkeys(("oracle", "snowflake", "trino"), _MATCHES),
+}
+"""Words that the rules let through in one place only."""
 _FOLDER = Path(__file__).parent / "allow"
 TABLE_HINTS = frozenset(
     {"NOLOCK", "READUNCOMMITTED", "READCOMMITTED", "READPAST", "NOEXPAND", "FORCESEEK", "FORCESCAN", "INDEX", "SNAPSHOT", "REPEATABLEREAD"}
@@ -37,6 +45,7 @@ class Lists:
     nodes: frozenset[type[exp.Expr]]
     functions: frozenset[str]
     methods: frozenset[str]
+    statics: frozenset[str]
     combinators: tuple[str, ...]
     hints: frozenset[str]
     tables: frozenset[str] | None
@@ -60,6 +69,10 @@ def _lists(dialect: str) -> Lists:
     if dialect == "bigquery":
         names += ["SafeFunc", "NetFunc"]
     names += ["Anonymous", "AnonymousAggFunc", "ParameterizedAgg", "CombinedAggFunc", "CombinedParameterizedAgg"]
+    if dialect == "mysql":
+        names.append("SessionParameter")
+    if dialect == "tsql":
+        names.append("ScopeResolution")
     own = _read(dialect)
     nodes = frozenset(getattr(exp, name) for name in names)
     hints = frozenset(HINTS.get(dialect, "").split())
@@ -72,10 +85,21 @@ def _lists(dialect: str) -> Lists:
         nodes=nodes,
         functions=frozenset(own["functions"]),
         methods=methods,
+        statics=frozenset(own.get("statics", ())),
         combinators=tuple(own.get("combinators", ())),
         hints=hints,
         tables=frozenset(own["tables"]) if "tables" in own else None,
-        words=frozenset(plain | typed | methods | hints | table_hints | set(own.get("tables", ())) | set(_read("keywords")["functions"])),
+        words=frozenset(
+            {*_MARKS.get(dialect, ())}
+            | plain
+            | typed
+            | methods
+            | set(own.get("statics", ()))
+            | hints
+            | table_hints
+            | set(own.get("tables", ()))
+            | set(_read("keywords")["functions"])
+        ),
     )
 
 

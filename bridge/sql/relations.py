@@ -126,7 +126,7 @@ RELATIONS: dict[str, Relations] = {
         name=re.compile(r"[\w $\-*:]+"),
     ),
     "trino": Relations(
-        schemas={"system": _NONE, "information_schema": _INFORMATION_SCHEMA - {"routines"}},
+        schemas={"system": _NONE, "jmx": _NONE, "information_schema": _INFORMATION_SCHEMA - {"routines"}},
         name=re.compile(r"[\w \-]+(\$(partitions|snapshots|history|files|manifests|properties|refs))?"),
     ),
     "spark": Relations(schemas={"system": _NONE, "information_schema": _INFORMATION_SCHEMA, **dict.fromkeys(_FILES, _NONE)}),
@@ -157,6 +157,7 @@ def refusal(dialect: str, parts: Sequence[str]) -> str | None:
             return f"{shown} belongs to the system; credentials, other users' work and server internals are out of reach"
     if rules.bad is not None and rules.bad.fullmatch(name):
         return f"{shown} shows credentials, other users' work or server internals"
-    if len(names) == 1 and name.startswith(rules.bare_prefixes or ("\x00",)) and name not in rules.bare_allowed:
+    system = len(names) == 1 or dialect == "sqlite"  # main.pragma_x is pragma_x
+    if system and name.startswith(rules.bare_prefixes or ("\x00",)) and name not in rules.bare_allowed:
         return f"{shown} belongs to the system; credentials, other users' work and server internals are out of reach"
     return None

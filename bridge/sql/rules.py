@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from bridge.sql import relations
+from bridge.sql import readings, relations
 from bridge.sql.lists import TABLE_HINTS, Lists
 from bridge.sql.sizes import too_much
 
@@ -27,6 +27,22 @@ _MODIFIERS = frozenset({"SQL_NO_CACHE", "STRAIGHT_JOIN", "DISTINCTROW", "SQL_SMA
 _NAMESPACES = {"postgres": {"pg_catalog"}, "redshift": {"pg_catalog"}, "tsql": set(), "bigquery": {"safe", "net"}}
 _PARAMETERS = frozenset({"bigquery", "snowflake", "tsql", "postgres", "redshift"})
 _SEQUENCE_COLUMNS = frozenset({"nextval"})
+_MATCHING = frozenset({"prev", "next", "match_number", "classifier", "first", "last"})
+"""What may be called inside MATCH_RECOGNIZE only ..."""
+_MATCHERS = frozenset({"oracle", "snowflake", "trino"})
+"""... in these dialects."""
+_SETTINGS = [["timezone"], ["datestyle"], ["intervalstyle"], ["server_version"], ["server_version_num"], ["search_path"]]
+_STATIC = frozenset({"geography", "geometry", "hierarchyid"})
+"""Types of SQL Server whose `type::method()` only computes."""
+_VARIABLES = frozenset(
+    {
+        "version", "version_comment", "sql_mode", "time_zone", "system_time_zone", "autocommit", "transaction_isolation", "tx_isolation",
+        "transaction_read_only", "read_only", "lower_case_table_names", "max_allowed_packet", "max_connections", "group_concat_max_len",
+        "character_set_client", "character_set_connection", "character_set_database", "character_set_results", "character_set_server",
+        "collation_connection", "collation_database", "collation_server", "default_week_format", "lc_time_names", "innodb_version",
+    }
+)  # fmt: skip
+"""Settings of MySQL and MariaDB that say how a result is to be read."""
 _TABLE_CALLS = (
     exp.Unnest, exp.Explode, exp.Posexplode, exp.Inline, exp.GenerateSeries, exp.ExplodingGenerateSeries, exp.JSONTable, exp.OpenJSON,
     exp.Flatten, exp.Generator, exp.SplitToTable, exp.StrtokSplitToTable, exp.Stack, exp.GenerateDateArray, exp.GenerateTimestampArray,
@@ -35,7 +51,7 @@ _HINT_WORD = re.compile(r"([A-Za-z_]\w*)")
 _QUERY_OPTIONS = frozenset(
     {
         "MAXDOP", "RECOMPILE", "HASH JOIN", "LOOP JOIN", "MERGE JOIN", "HASH GROUP", "ORDER GROUP", "FORCE ORDER", "FAST", "KEEP PLAN",
-        "KEEPFIXED PLAN", "OPTIMIZE FOR", "ROBUST PLAN", "CONCAT UNION", "HASH UNION", "MERGE UNION", "EXPAND VIEWS", "NO_PERFORMANCE_SPOOL",
+        "KEEPFIXED PLAN", "OPTIMIZE FOR", "OPTIMIZE FOR UNKNOWN", "ROBUST PLAN", "CONCAT UNION", "HASH UNION", "MERGE UNION", "EXPAND VIEWS", "NO_PERFORMANCE_SPOOL",
         # FOR JSON and FOR XML share the node.
         "PATH", "AUTO", "RAW", "ROOT", "ELEMENTS", "TYPE", "INCLUDE_NULL_VALUES", "WITHOUT_ARRAY_WRAPPER", "BINARY BASE64", "EXPLICIT",
     }
@@ -102,10 +118,33 @@ def _check_function(node: exp.Expr, allow: Lists) -> None:
     parent = node.parent
     if isinstance(parent, exp.Dot) and parent.expression is node:
         return  # judged with its namespace
-    if isinstance(parent, exp.Hint):
+    if isinstance(parent, exp.Hint | exp.WithTableHint):
         return  # judged with the hint
+    if allow.dialect == "bigquery" and isinstance(parent, exp.NetFunc):
+        name = f"net.{name}"
+    if isinstance(parent, exp.ScopeResolution):
+        return  # judged with its type
+    if (
+        name == "current_setting"
+        and allow.dialect == "postgres"
+        and [part.name.lower() for part in node.expressions if part.is_string] in _SETTINGS
+    ):
+        return
+    if name == readings.SECOND_LIMIT and isinstance(parent, exp.Limit):
+        return
+    if name in _MATCHING and allow.dialect in _MATCHERS and node.find_ancestor(exp.MatchRecognize) is not None:
+        return
+    if name == "table":
+        _check_named_tables(node)
     if name not in allow.functions and not (isinstance(parent, exp.Table | exp.TableFromRows) and name in (allow.tables or ())):
         raise _refused_function(name, allow)
+
+
+def _check_named_tables(call: exp.Expr) -> None:
+    """`TABLE(a.b.c)` as an argument reads a table without FROM: past views and the tags of personal data."""
+    for named in call.expressions:
+        if isinstance(named, exp.Column):
+            raise RuleError("table", f"TABLE({named.name}) as an argument reads past the views: put it in FROM", named.name)
 
 
 def _check_aggregate(node: exp.Expr, allow: Lists) -> None:
@@ -130,6 +169,9 @@ def _refused_function(name: str, allow: Lists) -> RuleError:
 def _check_dot(node: exp.Expr, allow: Lists) -> None:
     call = node.args["expression"]
     if not isinstance(call, exp.Func):
+        # Inside the arguments of a method, sqlglot reads columns as chains of plain names.
+        if isinstance(call, exp.Identifier):
+            _check_sequence(call.name, allow)
         return
     name = call.name.lower() if isinstance(call, exp.Anonymous) else call.sql_name().lower()
     namespace = ".".join(part.name.lower() for part in _flat(node.this))
@@ -142,9 +184,14 @@ def _check_dot(node: exp.Expr, allow: Lists) -> None:
         return
     if allow.dialect == "duckdb" and name in allow.functions:
         return  # 'x'.upper() is upper('x')
-    if name in allow.methods and isinstance(call, exp.Anonymous):
+    if name in allow.methods and (isinstance(call, exp.Anonymous) or allow.dialect == "oracle") and _on_value(node.this, allow):
         return
     raise _refused_function(qualified, allow)
+
+
+def _on_value(node: exp.Expr, allow: Lists) -> bool:
+    """In Oracle a name before the dot may be a package: only what a call gives has methods there."""
+    return allow.dialect != "oracle" or isinstance(list(_flat(node))[-1], exp.Func | exp.Paren)
 
 
 def _flat(node: exp.Expr) -> Iterator[exp.Expr]:
@@ -205,8 +252,13 @@ def _check_table_rows(node: exp.Expr, allow: Lists) -> None:
 
 
 def _check_column(node: exp.Expr, allow: Lists) -> None:
-    if node.name.lower() in _SEQUENCE_COLUMNS and node.args.get("table") is not None and allow.dialect in {"oracle", "snowflake", "mysql"}:
-        raise RuleError("function", "NEXTVAL takes a number from a sequence, which is a write", node.name)
+    if node.args.get("table") is not None:
+        _check_sequence(node.name, allow)
+
+
+def _check_sequence(name: str, allow: Lists) -> None:
+    if name.lower() in _SEQUENCE_COLUMNS and allow.dialect in {"oracle", "snowflake", "mysql"}:
+        raise RuleError("function", "NEXTVAL takes a number from a sequence, which is a write", name)
 
 
 def _check_assignment(node: exp.Expr, allow: Lists) -> None:
@@ -220,6 +272,18 @@ def _check_parameter(node: exp.Expr, allow: Lists) -> None:
     parent = node.parent
     if isinstance(parent, exp.EQ | exp.PropertyEQ) and parent.this is node and isinstance(parent.parent, exp.Select | exp.Alias):
         raise RuleError("assignment", "SELECT @x = ... assigns a variable", node.name)
+
+
+def _check_scope(node: exp.Expr, allow: Lists) -> None:
+    call = node.expression
+    name = call.name.lower() if isinstance(call, exp.Anonymous) else ""
+    if allow.dialect != "tsql" or node.this.name.lower() not in _STATIC or name not in allow.statics:
+        raise _refused_function(f"{node.this.name}::{name}", allow)
+
+
+def _check_session_parameter(node: exp.Expr, allow: Lists) -> None:
+    if allow.dialect != "mysql" or node.name.lower() not in _VARIABLES:
+        raise RuleError("parameter", f"@@{node.name} is not a setting that a query may read", node.name)
 
 
 def _check_table_hint(node: exp.Expr, allow: Lists) -> None:
@@ -242,7 +306,9 @@ def _check_query_option(node: exp.Expr, allow: Lists) -> None:
 
 def _check_hint(node: exp.Expr, allow: Lists) -> None:
     for item in node.expressions:
-        words = [item.name.lower()] if isinstance(item, exp.Anonymous | exp.JoinHint | exp.Func | exp.Column | exp.Var) else []
+        words = [item.name.lower()] if isinstance(item, exp.Anonymous | exp.JoinHint | exp.Column | exp.Var) else []
+        if isinstance(item, exp.Func) and not isinstance(item, exp.Anonymous):
+            words = [item.sql_name().lower()]
         if isinstance(item, str):
             words = [match[1].lower() for match in _HINT_WORD.finditer(re.sub(r"\([^()]*\)", " ", item))]
         if not words or not set(words) <= allow.hints or (isinstance(item, str) and item.count("(") != item.count(")")):
@@ -259,13 +325,19 @@ def check_qualifiers(root: exp.Expr, allow: Lists) -> None:
     """In Oracle `p.f` may be a call without parentheses: what stands in front of a column must be a table of the query."""
     if allow.dialect != "oracle":
         return
-    known = {"dual", *(alias.name.lower() for alias in root.find_all(exp.TableAlias) if alias.name)}
+    known = {"dual", *(var.name.lower() for match in root.find_all(exp.MatchRecognize) for var in match.find_all(exp.Alias))}
+    known |= {word.lower() for match in root.find_all(exp.MatchRecognize) for word in _NAME.findall(str(match.args.get("pattern") or ""))}
+    known |= {*(alias.name.lower() for alias in root.find_all(exp.TableAlias) if alias.name)}
     for table in root.find_all(exp.Table):
         known |= {part.name.lower() for part in table.parts if isinstance(part, exp.Identifier)}
     for column in root.find_all(exp.Column):
         first = column.parts[0].name.lower()
         if len(column.parts) > 1 and first not in known:
             raise RuleError("function", f"{first} is no table of this query: {column.sql('oracle')} could call a package's function", first)
+    for chain in root.find_all(exp.Dot):
+        first = next(_flat(chain)).name.lower()
+        if all(isinstance(part, exp.Identifier) for part in _flat(chain)) and first not in known:
+            raise RuleError("function", f"{first} is no table of this query: {chain.sql('oracle')} could call a package's function", first)
 
 
 def _check_apply(node: exp.Expr, allow: Lists) -> None:
@@ -302,6 +374,8 @@ _CHECKS = {
     exp.Column: _check_column,
     exp.PropertyEQ: _check_assignment,
     exp.Parameter: _check_parameter,
+    exp.ScopeResolution: _check_scope,
+    exp.SessionParameter: _check_session_parameter,
     exp.WithTableHint: _check_table_hint,
     exp.QueryOption: _check_query_option,
     exp.Hint: _check_hint,
@@ -319,12 +393,15 @@ def check_calls(tokens: Sequence[Token], aliases: Collection[str], allow: Lists)
     alias. An alias that takes a column list is let through here; as a call it would have failed in the tree.
     """
     for token, following, after in zip(tokens, tokens[1:], [*tokens[2:], None], strict=False):
+        if token.token_type is TokenType.DOT:
+            _check_sequence(following.text, allow)
         if following.token_type is not TokenType.L_PAREN or _NAME.fullmatch(token.text) is None:
             continue
         if token.token_type in _STRINGS or (after is not None and after.token_type is TokenType.PLUS):
             continue  # t.account_id(+) is Oracle's outer join
         word = token.text.lower()
-        if word not in allow.words and word not in aliases and not _combined(word, allow):
+        alias = word in aliases and (after is None or after.token_type not in _STRINGS)  # columns of an alias are names
+        if word not in allow.words and not alias and not _combined(word, allow):
             raise _refused_function(word, allow)
 
 
