@@ -77,7 +77,8 @@ def about_cohort(cohort: Cohort, events: int, voice: Voice, source: str) -> Find
     """N accounts are affected, so many of them silent."""
     searched = f"{events:,} events of {cohort.exposed:,} accounts; rule: {cohort.rule}"
     if not cohort.affected:
-        return nothing("cohort", f"No account is affected by the rule: {cohort.rule}.", searched, voice, [source])
+        seen = f"{events:,} events of {cohort.exposed:,} accounts were looked at" if events else "there are no events in the window at all"
+        return nothing("cohort", f"No account is affected by the rule: {cohort.rule}; {seen}.", searched, voice, [source])
     silent = sum(account.silent for account in cohort.affected)
     wrote = len(cohort.affected) - silent
     left = f" {len(cohort.left_out)} further accounts were looked at and left out." if cohort.left_out else ""

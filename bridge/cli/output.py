@@ -39,9 +39,9 @@ def hanging(head: str, text: str) -> str:
     """Return `head` and `text`, broken at the terminal's width; later lines stand under the first word of `text`."""
     import textwrap
 
-    room = width() - len(head)
+    room = width() - len(head) - 2
     if room < _NARROWEST:
-        head, indent, room = head.rstrip() + "\n      ", " " * 6, width() - 6
+        head, indent, room = head.rstrip() + "\n      ", " " * 6, width() - 8
     else:
         indent = " " * len(head)
     lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]

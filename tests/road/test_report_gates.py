@@ -52,6 +52,13 @@ def test_a_promise_and_a_look_at_the_tracker_are_in_the_next_report(case: Worksp
     assert case.run("report", "score", "BR-0001", "--output", "json").json["points"] == 79
 
 
+def test_a_case_is_not_like_its_own_issue(case: Workspace) -> None:
+    assert case.run("file", "BR-0001", "--yes").code == 0
+    found = case.run("similar", "BR-0001", "--output", "json").json
+    assert found["candidates"] == []
+    assert "REP-1 is the case's own issue" in found["searched"]
+
+
 def test_others_than_the_trackers_readers_get_a_report_of_their_own_that_is_never_filed(case: Workspace) -> None:
     filed = {path: path.read_bytes() for path in case.case_file("attachments").iterdir()}
     before = case.case_file("report/filing.json").read_bytes()

@@ -88,17 +88,11 @@ def summary(result: Investigated) -> None:
 
 def statements(findings: tuple[Finding, ...]) -> None:
     """Print one line a finding, wrapped to the terminal: what holds first, then notes, then what was not found."""
-    import textwrap
-
     marks = {"finding": "●", "note": "○", "nothing": "·"}
     notes = [f for f in findings if f.level == "note"]
     for finding in findings:
         if finding in notes[_SHOWN_NOTES:]:
             continue
-        text = output.safe(finding.statement)
-        lines = textwrap.wrap(text, output.width() - 6) or [""]
-        output.say(f"  {marks[finding.level]} {lines[0]}")
-        for line in lines[1:]:
-            output.say(f"    {line}")
+        output.say(output.hanging(f"  {marks[finding.level]} ", output.safe(finding.statement)))
     if len(notes) > _SHOWN_NOTES:
         output.say(f"  ○ and {len(notes) - _SHOWN_NOTES} more notes: in the report, and with --output json")
