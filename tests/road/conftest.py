@@ -17,7 +17,7 @@ from bridge.demo.truth import DEFAULT_TRUTH
 from bridge.demo.workspace import DemoWorkspace
 from bridge.sandbox.seed import from_json
 from bridge.sandbox.server import start
-from tests.road.kit import PLACE, Result, Workspace, make
+from tests.road.kit import PLACE, Result, Workspace, make, placed
 
 
 @pytest.fixture(scope="session")
@@ -74,12 +74,7 @@ def open_workspace(
 
         def open_one(source: Path, made: DemoWorkspace) -> Workspace:
             folder = tmp_path / "workspace"
-            shutil.copytree(source, folder)
-            sandbox = stack.enter_context(start(folder / "sandbox.sqlite", seed=from_json(made.seed)))
-            settings = folder / "bridge.yaml"
-            settings.write_text(settings.read_text().replace(PLACE, sandbox.url))
-            for path in folder.glob("cases/*/case.json"):
-                path.write_text(path.read_text().replace(PLACE, sandbox.url))
+            sandbox = stack.enter_context(placed(source, made, folder))
 
             def run(*words: str) -> Result:
                 capfd.readouterr()

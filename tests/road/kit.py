@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bridge.demo.truth import Truth
 from bridge.demo.workspace import DemoWorkspace, write_workspace
-from bridge.sandbox.server import RunningSandbox
+from bridge.sandbox.seed import from_json
+from bridge.sandbox.server import RunningSandbox, start
 
 PLACE = "http://127.0.0.1:1"
 """Stands for the sandbox's address in the shared copy; nobody listens on port 1."""
@@ -44,6 +47,16 @@ class Workspace:
 
     def case_file(self, name: str, case: str = "BR-0001") -> Path:
         return self.folder / "cases" / case / name
+
+
+@contextmanager
+def placed(source: Path, made: DemoWorkspace, folder: Path) -> Iterator[RunningSandbox]:
+    """Copy a workspace and start a sandbox of its own."""
+    shutil.copytree(source, folder)
+    with start(folder / "sandbox.sqlite", seed=from_json(made.seed)) as sandbox:
+        for path in (folder / "bridge.yaml", *folder.glob("cases/*/case.json")):
+            path.write_text(path.read_text().replace(PLACE, sandbox.url))
+        yield sandbox
 
 
 def make(folder: Path, truth: Truth, megabytes: float) -> DemoWorkspace:

@@ -6,17 +6,52 @@ import csv
 import io
 import json
 import re
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 import requests
 
+from bridge.cli.main import main
 from bridge.demo.truth import DEFAULT_TRUTH
-from tests.road.kit import Workspace
+from bridge.demo.workspace import DemoWorkspace
+from tests.road.kit import Result, Workspace, placed
 
 AUTH = ("agent@example.test", "sandbox")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walked:
+    """The company's workspace after the whole road. Tests only look at it."""
+
+    workspace: Workspace
+    found: dict[str, Any]
+    """findings.json."""
+    before: dict[str, Any]
+    """The comments of each ticket before."""
+
+
+@pytest.fixture(scope="module")
+def walked(company: tuple[Path, DemoWorkspace], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walked]:
+    source, made = company
+    folder = tmp_path_factory.mktemp("walked") / "workspace"
+
+    def run(*words: str) -> Result:
+        with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+            code = main([*words, "--workspace", str(folder)])
+        return Result(code=code, out=out.getvalue(), err=err.getvalue())
+
+    with placed(source, made, folder) as sandbox:
+        workspace = Workspace(folder=folder, made=made, sandbox=sandbox, run=run)
+        before = {t["id"]: desk(workspace, f"tickets/{t['id'][3:]}/comments.json")["comments"] for t in workspace.planted["tickets"]}
+        yield Walked(workspace=workspace, found=walk(workspace), before=before)
 
 
 def walk(workspace: Workspace) -> dict[str, Any]:
@@ -43,8 +78,8 @@ def tracker(workspace: Workspace, path: str) -> Any:
     return answer.json()
 
 
-def test_every_figure_of_the_truth_is_found(workspace: Workspace) -> None:
-    found = walk(workspace)
+def test_every_figure_of_the_truth_is_found(walked: Walked) -> None:
+    workspace, found = walked.workspace, walked.found
     truth, planted = DEFAULT_TRUTH, workspace.planted
     affected = found["cohort"]["affected"]
 
@@ -87,8 +122,8 @@ def test_every_figure_of_the_truth_is_found(workspace: Workspace) -> None:
     assert truth.cause[0].attribute == "snapshot_cache_v2"
 
 
-def test_no_decoy_is_taken_for_affected(workspace: Workspace) -> None:
-    found = walk(workspace)
+def test_no_decoy_is_taken_for_affected(walked: Walked) -> None:
+    workspace, found = walked.workspace, walked.found
     planted = workspace.planted
     affected = {a["account_id"] for a in found["cohort"]["affected"]}
     assert (len(planted["once"]), len(planted["empty_filter"]), len(planted["expired"])) == (9, 6, 1)
@@ -101,9 +136,8 @@ def test_no_decoy_is_taken_for_affected(workspace: Workspace) -> None:
     assert others.isdisjoint(t["id"] for t in case["tickets"])
 
 
-def test_one_issue_linked_with_every_ticket_and_nothing_public(workspace: Workspace) -> None:
-    before = {t["id"]: desk(workspace, f"tickets/{t['id'][3:]}/comments.json")["comments"] for t in workspace.planted["tickets"]}
-    walk(workspace)
+def test_one_issue_linked_with_every_ticket_and_nothing_public(walked: Walked) -> None:
+    workspace, before = walked.workspace, walked.before
     about_it = {t["id"] for t in workspace.planted["tickets"] if t["about"] == "defect"}
 
     created = [e for e in workspace.sandbox.journal() if e.method == "POST" and e.path.rstrip("/").endswith("/issue") and e.status == 201]
@@ -157,8 +191,8 @@ def test_running_a_stage_again_changes_no_byte(workspace: Workspace) -> None:
     assert {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
 
 
-def test_the_report_says_it_in_every_format(workspace: Workspace) -> None:
-    walk(workspace)
+def test_the_report_says_it_in_every_format(walked: Walked) -> None:
+    workspace = walked.workspace
     planted = workspace.planted
     for name in ("report.md", "report.wiki", "report.html"):
         text = workspace.case_file(f"report/{name}").read_text()
@@ -171,9 +205,9 @@ def test_the_report_says_it_in_every_format(workspace: Workspace) -> None:
     assert {r["account_id"] for r in rows} == set(planted["affected"])
 
 
-def test_private_notes_and_addresses_stay_in_the_help_desk(workspace: Workspace) -> None:
+def test_private_notes_and_addresses_stay_in_the_help_desk(walked: Walked) -> None:
+    workspace = walked.workspace
     seed = workspace.made.seed
-    walk(workspace)
     sent = json.dumps(tracker(workspace, "issue/REP-1")) + json.dumps(tracker(workspace, "issue/REP-1/remotelink"))
     for path in [*workspace.case_file("report").rglob("*"), *workspace.case_file("attachments").rglob("*")]:
         sent += path.read_text(errors="replace") if path.is_file() else ""
