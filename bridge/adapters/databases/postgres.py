@@ -54,6 +54,9 @@ SELECT (SELECT bool_or(rolsuper) FROM pg_roles r JOIN me USING (oid)),
        (SELECT string_agg(rolname, ', ' ORDER BY rolname) FROM me WHERE rolname IN
            ('pg_write_all_data', 'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_signal_backend',
             'pg_maintain', 'pg_checkpoint', 'pg_create_subscription', 'pg_use_reserved_connections')),
+       (SELECT array_agg(nspname ORDER BY nspname) FROM pg_namespace n WHERE nspname !~ '^(pg_|information_schema)'
+           AND EXISTS (SELECT FROM me WHERE has_schema_privilege(me.oid, n.oid, 'CREATE'))),
+       EXISTS (SELECT FROM me WHERE has_database_privilege(me.oid, current_database(), 'CREATE')),
        (SELECT count(*) FROM own WHERE relkind <> 'S' AND has_schema_privilege(schema, 'USAGE') AND has_table_privilege(oid, 'SELECT')),
        current_user, current_database(), current_setting('server_version')
 """
@@ -261,7 +264,8 @@ def _role(connection: psycopg.Connection[tuple[Any, ...]]) -> _RoleFacts:
     row = connection.execute(_ROLE).fetchone()
     if row is None:
         raise AccessError("the server does not show the role", hint="may it read pg_roles?")
-    superuser, administers, owned, writable, sequences, member, readable, name, database, version = row
+    superuser, administers, owned, writable, sequences, member, schemas, creates, readable, name, database, version = row
+    revoked = ", ".join(f"REVOKE CREATE ON SCHEMA {_quoted(schema)} FROM PUBLIC, {_quoted(name)}" for schema in schemas or ())
     faults = (
         (superuser, "it is a superuser"),
         (administers, "it may create roles or databases, replicate, or pass row security"),
@@ -269,6 +273,8 @@ def _role(connection: psycopg.Connection[tuple[Any, ...]]) -> _RoleFacts:
         (writable, f"it can write {writable} tables"),
         (sequences, f"it can take numbers of {sequences} sequences"),
         (member, f"it is a member of {member}"),
+        (schemas, f"it can create tables in the schema {', '.join(schemas or ())}: {revoked}"),
+        (creates, f"it can create schemas: REVOKE CREATE ON DATABASE {_quoted(database)} FROM PUBLIC, {_quoted(name)}"),
     )
     return _RoleFacts(
         faults=tuple(text for wrong, text in faults if wrong),

@@ -112,6 +112,10 @@ BEYOND = {
     "administrator": ("CREATE ROLE beyond LOGIN CREATEROLE", "create roles"),
     "owner": ("CREATE ROLE beyond LOGIN; CREATE TABLE beyond_t (n int); ALTER TABLE beyond_t OWNER TO beyond", "owns 1 tables"),
     "updates one column": ("CREATE ROLE beyond LOGIN; GRANT UPDATE (name) ON accounts TO beyond", "can write 1 tables"),
+    "creates tables": (
+        "CREATE ROLE beyond LOGIN; GRANT CREATE ON SCHEMA public TO beyond",
+        'REVOKE CREATE ON SCHEMA "public" FROM PUBLIC, "beyond"',
+    ),
     "takes numbers": ("CREATE ROLE beyond LOGIN; GRANT USAGE ON SEQUENCE numbers TO beyond", "numbers of 1 sequences"),
     "could become a writer": ("CREATE ROLE beyond LOGIN NOINHERIT; GRANT writer TO beyond", "can write 1 tables"),
     "runs programs": ("CREATE ROLE beyond LOGIN; GRANT pg_execute_server_program TO beyond", "member of pg_execute_server_program"),
