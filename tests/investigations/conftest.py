@@ -9,9 +9,12 @@ from bridge.catalog.testing import Engine
 from bridge.demo.engines import missing, opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine_of() -> Iterator[Callable[[str], Engine]]:
-    """Return what starts an engine when it is first asked for; each stays until the end, whatever the order of tests."""
+    """Return what starts an engine when it is first asked for.
+
+    For a module, not a session: a process holds one ClickHouse folder at a time, and other rooms' tests need theirs.
+    """
     started: dict[str, Engine] = {}
     with ExitStack() as stack:
 
