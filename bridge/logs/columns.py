@@ -41,7 +41,7 @@ def schema() -> pa.Schema:
     return pa.schema([pa.field("at", pa.timestamp("us", "UTC")), *texts, pa.field("offset", pa.int64())])
 
 
-def fast_way(scanner: Scanner, head: bytes) -> Callable[[bytes, int], Any] | None:
+def fast_way(scanner: Scanner, head: bytes) -> Callable[[bytes | memoryview, int], Any] | None:
     """Return what decodes a chunk of JSON lines to a table, None where a chunk is not that simple; None: no such way."""
     lines = _lines_of(scanner, head)
     return lines.table if lines is not None else None
@@ -100,7 +100,7 @@ class _Lines:
     keys: dict[str, str]
     columns: list[str]
 
-    def table(self, data: bytes, offset: int) -> pa.Table | None:
+    def table(self, data: bytes | memoryview, offset: int) -> pa.Table | None:
         """Return the events of a chunk, or None."""
         import numpy as np
         import pyarrow as pa
