@@ -10,6 +10,7 @@ A peer that is not installed is left out, with the reason. BENCH_BIG=1 also read
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import platform
 import resource
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 ROUNDS = 3
@@ -150,6 +152,44 @@ def ingest() -> None:
     ratio("throughput to DuckDB", ours, line("", "DuckDB, typed JSON", peer, f"{size / peer[0]:.0f} MB per CPU s"), 0.9, throughput=True)
 
 
+DIRT = (
+    (b'{"ts":"2026-03-10T02:00:01Z","level":"ERROR","service":"billing","msg":"cut he', "cut lines"),
+    (b"\tat com.example.Billing.charge(Billing.java:17)", "stack traces"),
+    (b'{"ts":"2026-03-10T02:00:01Z","level":"ERROR","service":"billing","msg":"caf\xe9"}', "invalid UTF-8"),
+    (b'{"ts":"2026-03-10T02:00:01Z","level":"ERROR","service":"billing","msg":"a\x00b"}', "NUL bytes"),
+)
+
+
+def lost() -> None:
+    """What becomes of lines that are not clean: all counted and kept, or not."""
+    import duckdb
+
+    path = LOGS / "dirty.log"
+    try:
+        with next(iter(sorted(LOGS.glob("*.jsonl")))).open("rb") as stream:
+            clean = list(islice(stream, 20_000))
+        path.write_bytes(b"".join(line + b"".join(dirt + b"\n" for dirt, _ in DIRT) * (not n % 200) for n, line in enumerate(clean)))
+        dirty = len(clean[::200]) * len(DIRT)
+        whole = len(clean) + dirty
+        found = json.loads(run(f"{BRIDGE} ingest {path} --output jsonl")[2])
+        kept = found["parsed"] + found["joined"] + found["rejected"]
+        what = ", ".join(name for _, name in DIRT)
+        print(f"lines lost of {whole:,}, {dirty} of them dirty ({what})")
+        shown = f"{found['parsed']:,} parsed + {found['joined']:,} joined + {found['rejected']:,} rejected with their text"
+        print(f"{'':34} {'bridge':34} {whole - kept:,} lost: {shown}")
+        for name, more in (("strict", ""), ("ignore_errors", ", ignore_errors=true")):
+            query = f"select count(*), count(msg) from read_json('{path}', format='newline_delimited', columns={{ts:'VARCHAR', msg:'VARCHAR'}}{more})"
+            try:
+                row = duckdb.connect().execute(query).fetchall()[0]
+                said = f"{whole - row[1]:,} lost: {row[0]:,} rows, {row[1]:,} with a message"
+            except duckdb.Error as error:
+                said = f"{whole:,} lost, all: {str(error).splitlines()[0][:60]}"
+            print(f"{'':34} {'DuckDB, ' + name:34} {said}", flush=True)
+        print(f"    lines lost: {whole - kept}   at most 0   {'held' if kept == whole == found['lines'] else 'MISSED'}")
+    finally:
+        path.unlink(missing_ok=True)
+
+
 def cached() -> None:
     flags = f"--account {ACCOUNT} --level ERROR --since 2026-03-10T01:00Z --until 2026-03-10T03:00Z"
     narrow_ours = median(f"{BRIDGE} search {LOGS}/*.jsonl {flags}")
@@ -256,9 +296,9 @@ def main() -> int:
         if shutil.which(tool):
             print(f"  {subprocess.run([tool, '--version'], capture_output=True, text=True, check=True).stdout.splitlines()[0]}")
     print(f"medians of {ROUNDS}; load {os.getloadavg()[0]:.1f}\n")
-    chosen = sys.argv[1:] or ["narrow", "broad", "ingest", "cached", "grown", "compressed", "big"]
+    chosen = sys.argv[1:] or ["narrow", "broad", "ingest", "lost", "cached", "grown", "compressed", "big"]
     questions = {
-        "narrow": narrow, "broad": broad, "ingest": ingest, "cached": cached, "grown": grown, "compressed": compressed, "big": big,
+        "narrow": narrow, "broad": broad, "ingest": ingest, "lost": lost, "cached": cached, "grown": grown, "compressed": compressed, "big": big,
     }  # fmt: skip
     for name in chosen:
         questions[name]()
