@@ -23,3 +23,8 @@ def pytest_collection_finish() -> None:
     """Keep the thousands of collected tests out of every later garbage collection: that is a sixth of the suite's time."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Let them go again: libraries would report what is still there at the end as leaked."""
+    gc.unfreeze()
