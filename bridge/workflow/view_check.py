@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from bridge.catalog.standard_views import VIEWS, missing_columns, missing_view, quoted
 from bridge.catalog.views import personal, read_by
-from bridge.errors import BridgeError, NotFoundError, Problem, RefusedError, TimedOutError
+from bridge.errors import BridgeError, NotFoundError, Problem
 from bridge.model.investigation import SqlEvidence
 from bridge.ports import Limits
 from bridge.sql.prepare import prepare
-from bridge.workflow import audit
+from bridge.workflow import audited
 from bridge.workflow.events import StepStarted
 
 if TYPE_CHECKING:
@@ -102,35 +101,9 @@ def _sample(context: Context, name: str, source: str) -> pa.Table:
         where=f"views/{name}.sql",
         comment="bridge views check",
     )
-    started_at, begun = context.clock.now(), time.monotonic()
-    outcome, rows, message = "failed", None, ""
-    try:
-        result = database.run(query, Limits(rows=_SAMPLE, seconds=context.workspace.limits.seconds))
-        rows = result.table.num_rows
-        outcome = "cut-rows" if result.truncated else "complete" if rows else "empty"
-    except BridgeError as error:
-        outcome = "timed-out" if isinstance(error, TimedOutError) else "refused" if isinstance(error, RefusedError) else "failed"
-        message = str(error)
-        raise
-    finally:
-        audit.write(
-            context.workspace.root,
-            audit.Run(
-                at=started_at,
-                case="",
-                investigation="views check",
-                evidence=name,
-                source=source,
-                product=database.product,
-                query=query.text,
-                parameters={},
-                took_seconds=round(time.monotonic() - begun, 3),
-                outcome=outcome,
-                rows=rows,
-                message=message,
-            ),
-        )
-    return result.table
+    limits = Limits(rows=_SAMPLE, seconds=context.workspace.limits.seconds)
+    root, clock = context.workspace.root, context.clock
+    return audited.run(database, query, limits, root=root, clock=clock, command="views check", what=name, source=source).table
 
 
 def _wrong_types(name: str, table: pa.Table) -> tuple[Problem, ...]:

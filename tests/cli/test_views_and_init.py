@@ -47,6 +47,9 @@ def test_proposed_views_run_and_lack_what_was_said(tmp_path: Path, app: Path, ca
     folder = workspace(tmp_path, app)
     said = capsys.readouterr().out
     assert "views/accounts.sql from customers" in said
+    (line,) = [json.loads(text) for text in (folder / "audit.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert (line["investigation"], line["evidence"], line["outcome"]) == ("init", "the database's own catalog", "complete")
+    assert "information_schema" in line["query"]
     assert "views/exports.sql from report_exports" in said
     code, views = checked(capsys, folder, "empty-exports")
     assert code == 1
@@ -115,7 +118,7 @@ def test_an_empty_database_is_told(tmp_path: Path, capsys: pytest.CaptureFixture
     duckdb.connect(str(path)).close()
     assert main(["init", str(tmp_path / "ws"), "--from", str(path)]) == 2
     assert "shows no table" in capsys.readouterr().err
-    assert not (tmp_path / "ws").exists()
+    assert [path.name for path in (tmp_path / "ws").iterdir()] == ["audit.jsonl"], "a query ran, and nothing was made"
 
 
 def test_a_new_investigation_is_well(tmp_path: Path, app: Path, capsys: pytest.CaptureFixture[str]) -> None:

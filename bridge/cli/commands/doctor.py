@@ -10,7 +10,7 @@ from bridge.errors import ExitCode
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one line a check; exit 1 when one of them is not well."""
+    """Print one line a check, with what to do where it is not well (--verbose: everywhere, with the grants of each role); exit 1 when one is not."""
     from bridge.workflow.doctor import examine
 
     with Progress(quiet=args.output != "text") as progress, compose.context(args, progress) as context:
@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     for check in checks:
         head = f"  {'✓' if check.ok else '✗'} {output.safe(check.connection):<14} {output.safe(check.what):<24} "
         output.say(output.hanging(head, output.safe(check.detail)))
-        if check.hint and not check.ok:
+        if check.hint and (args.verbose or not check.ok):
             for line in check.hint.splitlines():
                 output.say(f"      {output.safe(line)}")
     output.say(f"\n  {len(checks) - len(bad)} of {len(checks)} well" + ("" if bad else "   Next: bridge tickets"))

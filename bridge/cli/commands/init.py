@@ -35,11 +35,13 @@ def _from(args: argparse.Namespace, folder: Path) -> int:
     """Propose views; where there is no workspace yet, make one around them."""
     from bridge.catalog.propose import propose
     from bridge.config.scaffold import scaffold
+    from bridge.workflow.clock import SystemClock
     from bridge.workflow.schema_of import schema_of
 
     new = not (folder / "bridge.yaml").exists()
     with compose.database(args.database, folder) as database:
-        tables = schema_of(database)
+        folder.mkdir(parents=True, exist_ok=True)
+        tables = schema_of(database, folder, SystemClock())
     proposals = propose(tables)
     written, kept = _write(folder / "views", proposals)
     named = compose.file_keys(args.database)
