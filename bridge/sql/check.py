@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
-import select
+import selectors
 import subprocess
 import sys
 import time
@@ -109,7 +109,7 @@ class Child:
         self.process = subprocess.Popen([sys.executable, "-m", "bridge.sql.check"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         if self.process.stdout is not None:
             # Loading the parser is not the statement's time: the child says when it is ready.
-            select.select([self.process.stdout.fileno()], [], [], 60)
+            _readable(self.process.stdout.fileno(), 60)
             os.read(self.process.stdout.fileno(), len(_READY))
         return self.process
 
@@ -118,7 +118,7 @@ class Child:
         end = time.monotonic() + self.seconds
         while b"\n" not in self.waiting:
             left = end - time.monotonic()
-            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            if left <= 0 or not _readable(descriptor, left):
                 return None
             read = os.read(descriptor, 65_536)
             if not read:
@@ -130,6 +130,13 @@ class Child:
 
 
 _READY = b"+"
+
+
+def _readable(descriptor: int, seconds: float) -> bool:
+    """Wait until there is something to read. Not select(): it takes no descriptor over 1,023."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(descriptor, selectors.EVENT_READ)
+        return bool(selector.select(seconds))
 
 
 def _serve() -> None:

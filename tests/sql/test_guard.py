@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 import statistics
 import time
 from pathlib import Path
@@ -88,6 +89,22 @@ def test_an_unknown_dialect_is_the_caller_s_mistake() -> None:
 def test_any_text_has_a_verdict(text: str, dialect: str) -> None:
     outcome = verdict(text, dialect)
     assert outcome.allowed == (outcome.rule == "")
+
+
+def test_a_process_with_many_open_files_is_answered_too() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2_000:
+        pytest.skip(f"this machine allows {hard} open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2_000), hard))
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_100)]
+    try:
+        out = io.StringIO()
+        assert check_lines(['{"id": 1, "dialect": "postgres", "sql": "SELECT 1"}'], out) == 0
+        assert json.loads(out.getvalue())["verdict"] == "allow"
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_lines_are_answered_in_order_and_hostile_ones_kill_nothing() -> None:
