@@ -64,7 +64,7 @@ def bridge(folder: Path, *words: str) -> dict[str, object]:
 
 
 def st(peers: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(peers).parent / "st"), *words]
+    command = [str(Path(peers).absolute().parent / "st"), *words]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
