@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bridge.errors import InputError
+from bridge.errors import InputError, RefusedError, TimedOutError
 from bridge.model.evidence import Scalar
 from bridge.workflow.codec import iso
 
@@ -40,6 +40,11 @@ class Run:
     """sha256 of the rows as they are kept."""
     message: str = ""
     """What went wrong."""
+
+
+def ending(error: BaseException | None) -> str:
+    """Return the outcome of a run that gave no result."""
+    return "refused" if isinstance(error, RefusedError) else "timed-out" if isinstance(error, TimedOutError) else "failed"
 
 
 def write(root: Path, run: Run) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from bridge.errors import BridgeError, RefusedError, TimedOutError
+from bridge.errors import BridgeError
 from bridge.workflow import audit
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ def run(
         rows = result.table.num_rows
         outcome = "cut-rows" if result.truncated else "complete" if rows else "empty"
     except BridgeError as error:
-        outcome = "timed-out" if isinstance(error, TimedOutError) else "refused" if isinstance(error, RefusedError) else "failed"
-        message = str(error)
+        outcome, message = audit.ending(error), str(error)
         raise
     finally:
         audit.write(

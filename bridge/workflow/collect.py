@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from bridge.catalog.queries import bound
 from bridge.catalog.standard_views import missing_columns
-from bridge.errors import InputError, NotFoundError, Problem, RefusedError, TimedOutError
+from bridge.errors import InputError, NotFoundError, Problem, TimedOutError
 from bridge.logs.store import events_schema
 from bridge.model.case import Case
 from bridge.model.evidence import Outcome, Provenance, Scalar
@@ -225,8 +225,7 @@ def _no_answer(run: _Run, number: int, spec: SqlEvidence, ask: _Ask, answer: Ans
     timed_out = isinstance(answer.error, TimedOutError)
     data = parquet_bytes(_nothing())
     provenance = _provenance(number, spec, ask, answer, 0, data, "timed-out")
-    ending = "timed-out" if timed_out else "refused" if isinstance(answer.error, RefusedError) else "failed"
-    run.audit(provenance, outcome=ending, message=str(answer.error))
+    run.audit(provenance, outcome=audit.ending(answer.error), message=str(answer.error))
     if answer.error is None:
         raise RuntimeError("a query was not asked")
     if not timed_out or spec.name in _needed(run.investigation):

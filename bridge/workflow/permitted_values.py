@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from bridge.catalog.permitted import MOST
 from bridge.catalog.queries import bound
-from bridge.errors import RefusedError, TimedOutError
 from bridge.ports import Limits
 from bridge.workflow import audit
 from bridge.workflow.collect import plain
@@ -39,7 +38,6 @@ def values_of(context: Context, investigation: Investigation, item: SqlEvidence,
     with asked({item.name: question}, limits, concurrent=1, clock=context.clock) as answers:
         answer = answers[item.name].result()
     error = answer.error
-    ending = "refused" if isinstance(error, RefusedError) else "timed-out" if isinstance(error, TimedOutError) else "failed"
     audit.write(
         context.workspace.root,
         audit.Run(
@@ -52,7 +50,7 @@ def values_of(context: Context, investigation: Investigation, item: SqlEvidence,
             query=query.text,
             parameters={name: plain(value) for name, value in sorted(query.values.items())},
             took_seconds=round(answer.took_seconds, 3),
-            outcome=ending if answer.result is None else "complete" if answer.result.table.num_rows else "empty",
+            outcome=audit.ending(error) if answer.result is None else "complete" if answer.result.table.num_rows else "empty",
             rows=None if answer.result is None else answer.result.table.num_rows,
             message="" if error is None else str(error),
         ),
