@@ -20,6 +20,7 @@ from typing import Any
 
 from bridge.adapters.databases import mysql, postgres
 from bridge.adapters.databases.common import Capped
+from bridge.demo import embedded_mariadb
 from bridge.errors import BridgeError
 from bridge.plugins import AdapterOptions
 from bridge.ports import Limits
@@ -377,7 +378,7 @@ def main() -> int:
         print(f"no corpus at {CORPUS}: set BRIDGE_CORPORA")
         return 0
     results = {"PostgreSQL 18": (len(attacks("postgres")), on_postgres())}
-    if servers.installed():
+    if embedded_mariadb.installed():
         results["MariaDB 10.11"] = (len(attacks("mysql")), on_mariadb())
     else:
         print(servers.WANTED)

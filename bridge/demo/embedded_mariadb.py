@@ -26,8 +26,8 @@ def installed() -> bool:
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """Start a server and yield the path of its socket, where `root` may do everything; stopped and removed at the end.
+def running(*options: str) -> Iterator[str]:
+    """Start a server, with further options of its own, and yield the path of its socket, where `root` may do everything; stopped and removed at the end.
 
     As root the server runs as the user `mysql`, whom the system's package makes. InputError when it is not
     installed, RetryLaterError with the end of its log when it does not start.
@@ -45,7 +45,7 @@ def running() -> Iterator[str]:
         install = ["mariadb-install-db", *place, "--auth-root-authentication-method=normal", "--skip-test-db"]
         subprocess.run(install, check=True, capture_output=True, env=environment, timeout=_START_SECONDS)
         serve = ["mariadbd", *place, f"--socket={folder / 's'}", "--skip-networking", f"--pid-file={folder / 'pid'}",
-                 "--innodb-flush-log-at-trx-commit=0"]  # fmt: skip
+                 "--innodb-flush-log-at-trx-commit=0", *options]  # fmt: skip
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(serve, stdout=log, stderr=log, env=environment)
         _wait(process, folder / "log")

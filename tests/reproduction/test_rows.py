@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.adapters.http.rows import open_rows
+from bridge.demo import embedded_mariadb
 from bridge.errors import InputError, NotFoundError, RefusedError
 from bridge.plugins import AdapterOptions
 from bridge.ports import Database
@@ -140,7 +141,7 @@ def postgres_uri() -> Iterator[Callable[[str], str]]:
 
 @pytest.fixture(scope="module")
 def maria() -> Iterator[servers.MariaDB]:
-    if not servers.installed():
+    if not embedded_mariadb.installed():
         pytest.skip(servers.WANTED)
     with servers.mariadb() as server:
         server.execute(

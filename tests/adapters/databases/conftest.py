@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from bridge.demo import embedded_mariadb
 from bridge.plugins import AdapterOptions
 from bridge.ports import Database
 from tests.adapters.databases import clickhouse_http, servers
@@ -64,7 +65,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[servers.MariaDB]:
-    if not servers.installed():
+    if not embedded_mariadb.installed():
         pytest.skip(servers.WANTED)
     with servers.mariadb() as server:
         server.execute(
