@@ -206,6 +206,29 @@ def steps_by_events(remote: RemoteLogs, question: Question) -> Steps:
     return Steps(table=table, problems=answer.problems())
 
 
+def first_fitting(events: Iterable[Event | None], question: Question, limit: int, *, cap: int, name: str) -> Found:
+    """Return the first events that fit, in time order, of what a source hands on; at most `cap` are read. None: no event of ours."""
+    most = min(limit, cap)
+    found = Found()
+    read = 0
+    for event in events:
+        read += 1
+        if event is None:
+            continue
+        if question.fits(event):
+            if len(found.events) == most:
+                found.cut = True
+                break
+            found.events.append(event)
+        if read >= cap and len(found.events) < most:
+            found.cut = True
+            break
+    if found.cut and (most < limit or read >= cap):
+        found.problems.append(f"{name}: cut at the cap of {cap:,} events")
+    found.events.sort(key=lambda event: (event.at, event.message))
+    return found
+
+
 def counted_from(events: Iterable[Event], counting: Counting, name: str) -> None:
     """Count events here: for a source that can't count them."""
     for event in events:

@@ -25,7 +25,18 @@ from bridge.logs.counting import Counting
 from bridge.logs.options import FORMATS, SourceOptions, parse_sources
 from bridge.logs.question import CORE, Question
 from bridge.logs.records import Event, Format, Instant, Mapper, mapper, words_of
-from bridge.logs.remote import MOST_EVENTS, Around, Found, Texts, counted_from, event_of, select_from, steps_by_events, texts_by_count
+from bridge.logs.remote import (
+    MOST_EVENTS,
+    Around,
+    Found,
+    Texts,
+    counted_from,
+    event_of,
+    first_fitting,
+    select_from,
+    steps_by_events,
+    texts_by_count,
+)
 from bridge.logs.times import Clockwork, micros
 from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions
@@ -103,23 +114,7 @@ class LokiLogs:
 
     def events(self, question: Question, limit: int, around: Around | None = None) -> Found:  # noqa: ARG002 - lines have no accounts to ask for
         """Return the first events in time order."""
-        most = min(limit, self.caps[0])
-        found = Found()
-        read = 0
-        for event in self._lines(question):
-            read += 1
-            if question.fits(event):
-                if len(found.events) == most:
-                    found.cut = True
-                    break
-                found.events.append(event)
-            if read >= self.caps[0] and len(found.events) < most:
-                found.cut = True
-                break
-        if found.cut and (most < limit or read >= self.caps[0]):
-            found.problems.append(f"{self.name}: cut at the cap of {self.caps[0]:,} events")
-        found.events.sort(key=lambda event: (event.at, event.message))
-        return found
+        return first_fitting(self._lines(question), question, limit, cap=self.caps[0], name=self.name)
 
     def count(self, question: Question, counting: Counting) -> list[str]:
         """Count the lines here."""

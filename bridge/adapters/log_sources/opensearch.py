@@ -36,6 +36,7 @@ from bridge.logs.remote import (
     Texts,
     counted_from,
     event_of,
+    first_fitting,
     select_from,
     steps_by_events,
     texts_by_count,
@@ -112,25 +113,7 @@ class OpenSearchLogs:
 
     def events(self, question: Question, limit: int, around: Around | None = None) -> Found:
         """Return the first events in time order; what the index can't judge is judged here, page by page."""
-        most = min(limit, self.caps[0])
-        found = Found()
-        read = 0
-        for event in self._pages(question, around):
-            read += 1
-            if event is None:
-                continue
-            if question.fits(event):
-                if len(found.events) == most:
-                    found.cut = True
-                    break
-                found.events.append(event)
-            if read >= self.caps[0] and len(found.events) < most:
-                found.cut = True
-                break
-        if found.cut and (most < limit or read >= self.caps[0]):
-            found.problems.append(f"{self.name}: cut at the cap of {self.caps[0]:,} events")
-        found.events.sort(key=lambda event: (event.at, event.message))
-        return found
+        return first_fitting(self._pages(question, around), question, limit, cap=self.caps[0], name=self.name)
 
     def count(self, question: Question, counting: Counting) -> list[str]:
         """Count by aggregations where they are exact, else from events."""
