@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 SPARK ?= .venv-spark
 PEERS ?= .venv-peers
+BRIDGE_PEERS ?=
 BIN := $(VENV)/bin
 DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
@@ -27,6 +28,20 @@ $(VENV)/.%: requirements/%.lock pyproject.toml | $(BIN)/python
 	@$(PIP) install --quiet --require-hashes -r requirements/$*.lock
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
+
+# What a benchmark is held against lives in an environment of its own, never in ours. BRIDGE_PEERS names a Python that has it already.
+# Without network the peers are left out, and the tables say so.
+define peers
+asked="$(BRIDGE_PEERS)"; home="$(CURDIR)/$(PEERS)/$(firstword $(subst ==, ,$(1)))"; done="$$home/.$(subst $(SPACE),-,$(1))"; \
+if [ -z "$$asked" ]; then \
+  test -e "$$done" || { echo "==> installing $(1) into $$home"; $(PYTHON) -m venv --clear "$$home" && \
+    "$$home/bin/python" -m pip install --quiet --disable-pip-version-check $(1) && touch "$$done"; } || \
+    { rm -rf "$$home"; echo "$(1) can't be installed: left out"; }; \
+  if [ -e "$$done" ]; then asked="$$home/bin/python"; fi; \
+fi; \
+if [ -n "$$asked" ]; then export BRIDGE_PEERS="$$asked"; fi
+endef
+SPACE := $(subst ,, )
 
 demo: $(VENV)/.$(if $(filter postgres,$(DATABASE)),postgres,run) ## the main job, end to end, on made-up data (DATABASE=postgres for a real PostgreSQL)
 	@$(BIN)/bridge demo --folder demo-workspace --database $(DATABASE)
@@ -85,9 +100,9 @@ browser: $(VENV)/.dev ## every page in a headless chromium: accessibility by axe
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; }
 	@PYTHONPATH=. $(BIN)/python -W ignore tests/browser.py
 
-bench: $(VENV)/.dev ## start-up, and log questions against their peers (small set unless LOGS names the one of 1 GB)
+bench: $(VENV)/.dev ## start-up, and log questions against their peers (a small set; `make bench-logs` takes 1 GB)
 	@$(BIN)/python tests/bench/start_up.py
-	@$(BIN)/python tests/bench/logs.py
+	@$(call peers,chdb==4.4.0); $(BIN)/python tests/bench/logs.py
 
 mutants: $(VENV)/.dev ## every small change to a query of the catalogue, each to be noticed by a test (two minutes)
 	@BRIDGE_MUTANTS=1 $(BIN)/python -m pytest -q -rP -n $(WORKERS) tests/investigations/test_mutants.py
@@ -95,14 +110,11 @@ mutants: $(VENV)/.dev ## every small change to a query of the catalogue, each to
 eval-logs: $(VENV)/.dev ## template mining on LogHub (needs ../shared)
 	@$(BIN)/python -m tests.eval.logs
 
-bench-templates: $(VENV)/.dev ## template mining against drain3 (needs ../shared; peers: BRIDGE_PEERS=python)
-	@$(BIN)/python -m tests.bench.templates 1024
+bench-templates: $(VENV)/.dev ## template mining against drain3 (needs ../shared)
+	@$(call peers,drain3==0.9.11); $(BIN)/python -m tests.bench.templates 1024
 
-bench-reproduction: $(VENV)/.dev ## links, shrinking, flakiness and re-run verdicts against their peers (which go into $(PEERS); BRIDGE_PEERS= another Python)
-	@test -n "$(BRIDGE_PEERS)" || test -x $(PEERS)/bin/st || { echo "==> installing the peers into $(PEERS)"; $(PYTHON) -m venv $(PEERS) && \
-	  $(PEERS)/bin/python -m pip install --quiet picire==21.8 schemathesis==4.32.5; } || { rm -rf $(PEERS); echo "the peers can't be installed: their columns are left out"; }
-	@peers="$(BRIDGE_PEERS)"; test -n "$$peers" || ! test -x $(PEERS)/bin/st || peers=$(PEERS)/bin/python; \
-	  BRIDGE_PEERS="$$peers" $(BIN)/python -W ignore tests/bench/reproduction.py && BRIDGE_PEERS="$$peers" $(BIN)/python -W ignore tests/bench/replay_verdicts.py
+bench-reproduction: $(VENV)/.dev ## links, shrinking, flakiness and re-run verdicts against their peers
+	@$(call peers,picire==21.8 schemathesis==4.32.5); $(BIN)/python -W ignore tests/bench/reproduction.py && $(BIN)/python -W ignore tests/bench/replay_verdicts.py
 
 reproduction-file: $(VENV)/.dev ## the demo's pytest file in an environment that holds pytest alone (fetches pytest)
 	@BRIDGE_FRESH_ENVIRONMENT=1 $(BIN)/python -m pytest -q -rPs tests/reproduction/test_demo.py -k empty_environment
@@ -127,11 +139,11 @@ eval-faults: $(VENV)/.dev ## faults planted into every service of a real system'
 eval-trainticket: $(VENV)/.dev ## from a real system's logs to the service at fault (needs ../shared)
 	@$(BIN)/python -m tests.eval.trainticket
 
-eval-redact: $(VENV)/.dev ## redaction against labelled texts and real logs (needs ../shared; peers: BRIDGE_PEERS=python)
-	@$(BIN)/python -m tests.eval.redact
+eval-redact: $(VENV)/.dev ## redaction against labelled texts and real logs (needs ../shared)
+	@$(call peers,scrubadub==2.0.1 datafog==4.9.0); $(BIN)/python -m tests.eval.redact
 
-eval-similar: $(VENV)/.dev ## duplicate search on real trackers (needs ../shared; peers: BRIDGE_PEERS=python)
-	@$(BIN)/python -m tests.eval.similar
+eval-similar: $(VENV)/.dev ## duplicate search on real trackers (needs ../shared)
+	@$(call peers,scikit-learn==1.9.1 bm25s==0.3.16 PyStemmer==3.1.0); $(BIN)/python -m tests.eval.similar
 
 eval-report: $(VENV)/.dev ## what raw reports of two real trackers hold, against the published shares (needs ../shared)
 	@$(BIN)/python -m tests.eval.report
@@ -148,11 +160,12 @@ spark: ## the questions to logs on a local Spark (needs java; pyspark goes into 
 	  $(SPARK)/bin/python -m pip install --quiet "pyspark>=4" hypothesis pytest pytest-timeout; }
 	@BRIDGE_SPARK=1 PYTHONPATH=. $(SPARK)/bin/python -m pytest -q -rP -c /dev/null --rootdir=. tests/adapters/log_sources/test_spark.py
 
-bench-logs: $(VENV)/.dev ## log questions on 1 GB against their peers (LOGS=folder, PEERS=a Python with chdb)
-	@$(BIN)/python tests/bench/logs.py
+bench-logs: $(VENV)/.dev ## log questions on 1 GB against their peers (LOGS=folder of the set, made where it is not; BENCH_BIG=1: 10 GB too)
+	@command -v rg gawk zstd >/dev/null || apt-get install -y -qq ripgrep gawk zstd || echo "rg, gawk or zstd can't be installed: what needs them is left out"
+	@$(call peers,chdb==4.4.0); LOGS="$${LOGS:-$${TMPDIR:-/tmp}/bench-logs}" $(BIN)/python tests/bench/logs.py
 
-bench-transfer: $(VENV)/.dev ## rows from PostgreSQL against ADBC, connectorx and psycopg (BRIDGE_PEERS=a Python with connectorx)
-	@PYTHONPATH=. $(BIN)/python -W ignore tests/bench/transfer.py
+bench-transfer: $(VENV)/.dev ## rows from PostgreSQL against ADBC, connectorx and psycopg
+	@$(call peers,connectorx==0.4.6 pyarrow); PYTHONPATH=. $(BIN)/python -W ignore tests/bench/transfer.py
 
 belts: $(VENV)/.dev ## every attack past the guard on a real PostgreSQL and MariaDB; writes docs/belts.md (needs ../shared)
 	@PYTHONPATH=. $(BIN)/python -W ignore tests/belts.py

@@ -1,6 +1,6 @@
 """Log questions against their peers, in CPU seconds of the whole process tree; every peer runs in the same session.
 
-Run: make bench-logs (LOGS=folder of shared/bench/make_logs.py, PEERS=a Python that has chdb). Without the set of 1 GB a
+Run: make bench-logs (LOGS=folder of shared/bench/make_logs.py). Without the set of 1 GB a
 small one is made (BENCH_LOGS_MB, default 64): there start-up is most of the time, and no ratio is held against its bar.
 A peer that is not installed is left out, with the reason. BENCH_BIG=1 also reads the set ten times over (10 GB of disk).
 """
@@ -32,7 +32,7 @@ LOGS = Path(os.environ["LOGS"]) if os.environ.get("LOGS") else FULL if FULL.is_d
 ENOUGH = 900_000_000
 """Bytes from which on the bars count."""
 MAKER = Path(__file__).resolve().parents[2].parent / "shared" / "bench" / "make_logs.py"
-PEERS = os.environ.get("PEERS") or sys.executable
+PEERS = os.environ.get("BRIDGE_PEERS") or os.environ.get("PEERS") or sys.executable
 ACCOUNT = "acc_eccbc87e4b"
 CACHE = LOGS / "cache"
 ENTRY = "import sys; from bridge.cli.main import main; sys.exit(main(sys.argv[1:]))"
