@@ -306,7 +306,11 @@ COMMANDS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...]
     ("templates", "report templates: list, check, preview", _templates),
     ("file", "file a case's report as one issue, linked with every ticket; a second run writes nothing", _file),
     ("run", "investigate, report and file in one go; asks before it writes outside", _run),
-    ("add", "link more tickets to a case that is filed, and bring the issue's figures up to date", _add),
+    (
+        "add",
+        "link more tickets to a case that is filed, and bring the issue's figures up to date; a case that is not filed keeps them",
+        _add,
+    ),
     ("follow", "tell the tickets what became of their issues, each news once; answers to customers wait for approval", _follow_arguments),
     ("stuck", "show what waits for somebody longer than the policy allows", _nothing),
     ("reconcile", "compare ledger, tracker and help desk, and mend what is missing on request", _reconcile),

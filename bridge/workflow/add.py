@@ -1,13 +1,13 @@
-"""More tickets for a case that is filed: linked, told, and counted; nothing else is repeated."""
+"""More tickets for a case: of one that is filed linked, told and counted, of another kept for its filing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bridge.errors import NotFoundError, Problem
+from bridge.errors import BridgeError, NotFoundError, Problem
 from bridge.workflow.events import StepStarted, Warned
-from bridge.workflow.filing import file
+from bridge.workflow.filing import file, filed_state, title
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Added:
     """What came of it."""
 
-    result: FilingResult
+    result: FilingResult | None
+    """None: the case is not filed, so nothing was linked or told; `bridge file` links what the case keeps."""
     new: tuple[str, ...]
     known: tuple[str, ...]
     """Tickets that belonged to the case before."""
@@ -33,9 +34,12 @@ class Added:
 def add(context: Context, case_id: str, ticket_ids: tuple[str, ...]) -> Added:
     """Link tickets to the case's issue and bring its figures up to date; NotFoundError lists all that do not exist.
 
-    The case remembers them first, so that a second call, or `bridge file`, continues after any failure.
+    The case remembers them before anything is sent, so that a second call, or `bridge file`, continues after any
+    failure. A report that fails a gate (GateError) keeps nothing. A case that was never filed only remembers them:
+    whether its issue is made, and beside which other, is asked by `bridge file`, not here.
     """
     case = context.cases.load(case_id)
+    filed = bool(filed_state(context, case).word)
     analysis = context.cases.load_analysis(case_id)
     there = {ticket.id for ticket in case.tickets}
     # An affected account may have tickets in the window that the case does not hold: those are new.
@@ -43,6 +47,8 @@ def add(context: Context, case_id: str, ticket_ids: tuple[str, ...]) -> Added:
     linked = set(case.added) | (of_affected & there if analysis.cohort else there)
     new = [ticket_id for ticket_id in dict.fromkeys(ticket_ids) if ticket_id not in linked]
     read = _read(context, new)
+    if filed:
+        _gates(context, case_id)
     context.cases.save_analysis(case_id, counted(analysis, read))
     case = replace(
         case,
@@ -55,11 +61,29 @@ def add(context: Context, case_id: str, ticket_ids: tuple[str, ...]) -> Added:
     for ticket_id in doubtful:
         context.emit(Warned(message=f"{ticket_id}: its account shows no failure in the evidence of {case_id}; linked on your word"))
     return Added(
-        result=file(context, case_id),
+        result=_link(context, case_id, [ticket.id for ticket in read]) if filed else None,
         new=tuple(new),
         known=tuple(ticket_id for ticket_id in dict.fromkeys(ticket_ids) if ticket_id in linked),
         doubtful=doubtful,
     )
+
+
+def _gates(context: Context, case_id: str) -> None:
+    """Let what holds the report back hold the tickets back, before the case keeps them."""
+    try:
+        title(context.cases.folder(case_id))
+    except BridgeError:
+        context.emit(Warned(message=f"nothing was linked, and {case_id} keeps none of these tickets"))
+        raise
+
+
+def _link(context: Context, case_id: str, kept: list[str]) -> FilingResult:
+    try:
+        return file(context, case_id)
+    except BridgeError:
+        if kept:
+            context.emit(Warned(message=f"{', '.join(kept)}: kept in {case_id}, not linked yet; the same command goes on"))
+        raise
 
 
 def _read(context: Context, ids: list[str]) -> list[Ticket]:

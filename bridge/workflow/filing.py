@@ -203,7 +203,7 @@ def make(context: Context, case: Case, ledger: Ledger, *, anew: bool = False) ->
     return make_plan(
         case=case,
         analysis=analysis,
-        summary=_title(folder),
+        summary=title(folder),
         description=_read(folder, "report.adf.json" if adf else "report.wiki", case.id),
         attachments=_attachments(folder),
         settings=settings,
@@ -239,8 +239,8 @@ def _read(folder: Path, name: str, case_id: str) -> str:
         raise NotFoundError(f"{case_id} has no report yet", where=str(path), hint=f"make it: bridge report {case_id}") from error
 
 
-def _title(folder: Path) -> str:
-    """Return the report's title; a report that failed a gate is not filed."""
+def title(folder: Path) -> str:
+    """Return the report's title; a report that failed a gate is not filed (GateError)."""
     facts = json.loads(_read(folder, "filing.json", folder.name))
     gates = tuple(Problem(**gate) for gate in facts["gates"])
     if gates:

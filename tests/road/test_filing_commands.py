@@ -208,6 +208,47 @@ def test_a_ledger_that_can_not_be_used(case: Workspace) -> None:
     assert len(tracker(case, "GET", "issue/REP-1/remotelink")) == 3
 
 
+def test_more_tickets_for_a_case_that_is_not_filed_are_kept_for_its_filing(case: Workspace) -> None:
+    """Nothing is made by the way: which issue a case goes to is asked by `bridge file`."""
+    rehearsed = case.run("add", "BR-0001", "ZD-1006", "--dry-run")
+    assert "BR-0001 would keep ZD-1006" in rehearsed.out
+    assert "ZD-1006" not in case.case_file("case.json").read_text()
+    added = case.run("add", "BR-0001", "ZD-1006")
+    assert added.code == 0, added.err
+    assert [line.strip() for line in added.out.splitlines()] == [
+        "BR-0001 keeps ZD-1006",
+        "BR-0001 is not filed: nothing is linked and nobody was told",
+        "",
+        "Next: bridge report BR-0001      then, for the issue and all links: bridge file BR-0001 --dry-run",
+    ]
+    again = case.run("add", "BR-0001", "ZD-1006", "--output", "json").json
+    assert (again["new"], again["known"], again["issue"], again["writes"]) == ([], ["ZD-1006"], None, 0)
+    assert not [entry for entry in case.sandbox.journal() if entry.method != "GET"]
+    assert case.run("report", "BR-0001").code == 0
+    filed = case.run("file", "BR-0001", "--yes", "--output", "json")
+    assert (filed.code, filed.json["linked"], filed.json["tickets"]) == (0, 3, 3), filed.err
+
+
+def test_a_report_that_is_held_back_holds_further_tickets_back_and_the_case_keeps_none(case: Workspace) -> None:
+    assert case.run("file", "BR-0001", "--yes").code == 0
+    settings = case.folder / "bridge.yaml"
+    before = settings.read_text()
+    settings.write_text(before + "\nfiling: {minimum_score: 95}\n")
+    assert case.run("report", "BR-0001").code == 0
+    held = case.run("add", "BR-0001", "ZD-1006")
+    assert held.code == 1
+    assert "nothing was linked, and BR-0001 keeps none of these tickets" in held.err
+    assert "77 of the 100 points" in held.err
+    assert "ZD-1006" not in case.case_file("case.json").read_text()
+    settings.write_text(before)
+    assert case.run("report", "BR-0001").code == 0
+    with limited("PRAGMA query_only = ON"):
+        kept = case.run("add", "BR-0001", "ZD-1006")
+    assert kept.code == 2
+    assert "ZD-1006: kept in BR-0001, not linked yet; the same command goes on" in kept.err
+    assert "3 of 3 tickets linked" in case.run("add", "BR-0001", "ZD-1006").out
+
+
 def test_a_disk_that_is_full_on_the_way(case: Workspace) -> None:
     """What was recorded is kept, so that the same command completes it once there is room."""
     told = []
