@@ -8,12 +8,14 @@ thousand messages at a time, which stay in the processor's cache: twice as fast 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pyarrow as pa
 
 from bridge.logs.templates import exceptions_below
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 LONGEST: Final = 2_000
 """Characters of a collapsed text that count."""
@@ -32,12 +34,9 @@ def collapse(messages: Sequence[str]) -> tuple[list[str], Any]:
 
     Of a message with several lines the first one counts, and the classes of exceptions named below it.
     """
-    texts = _joined(messages)
-    marked = _values(texts)
-    keep = ~marked
-    keep[1:] |= ~marked[:-1]  # the first byte of each value stays
-    keep[:1] = True
-    left = np.frombuffer(texts, np.uint8)[keep].tobytes().translate(_ZEROS)
+    import pyarrow as pa
+
+    left = _shrunk(messages)
     offsets = np.zeros(len(messages) + 1, dtype=np.int32)
     offsets[1:] = np.flatnonzero(np.frombuffer(left, np.uint8) == _NEWLINE) + 1
     array = pa.Array.from_buffers(pa.binary(), len(messages), [None, pa.py_buffer(offsets), pa.py_buffer(left)])
@@ -45,8 +44,15 @@ def collapse(messages: Sequence[str]) -> tuple[list[str], Any]:
     return [text[:-1].decode("utf-8", "replace")[:LONGEST] for text in encoded.dictionary.to_pylist()], codes(encoded)
 
 
+def shrunk(messages: Sequence[str]) -> list[str]:
+    """Return the collapsed text of each message, as `collapse` does, without Arrow: its import costs more than some ten thousand messages."""
+    return [text[:LONGEST] for text in _shrunk(messages).decode("utf-8", "replace").split("\n")[:-1]]
+
+
 def string_array(texts: Sequence[str]) -> pa.Array:
     """Return texts as an Arrow array; `pa.array` would import pandas first, where it is installed."""
+    import pyarrow as pa
+
     encoded = [text.encode("utf-8", "replace") for text in texts]
     offsets = np.zeros(len(encoded) + 1, dtype=np.int32)
     np.cumsum([len(text) for text in encoded], out=offsets[1:])
@@ -56,6 +62,17 @@ def string_array(texts: Sequence[str]) -> pa.Array:
 def codes(encoded: pa.DictionaryArray) -> Any:
     """Return the indices of a freshly encoded array (no nulls, no offset); its `to_numpy` would import pandas."""
     return np.frombuffer(encoded.indices.buffers()[1], np.int32, count=len(encoded))
+
+
+def _shrunk(messages: Sequence[str]) -> bytes:
+    """Return the collapsed messages, a line each."""
+    texts = _joined(messages)
+    marked = _values(texts)
+    keep = ~marked
+    keep[1:] |= ~marked[:-1]  # the first byte of each value stays
+    keep[:1] = True
+    left: bytes = np.frombuffer(texts, np.uint8)[keep].tobytes()
+    return left.translate(_ZEROS)
 
 
 def _joined(messages: Sequence[str]) -> bytes:

@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-import pyarrow.compute as pc
 
 from bridge.logs.collapse import LONGEST, codes, collapse, string_array
 from bridge.logs.mining import mine
 from bridge.logs.template_store import KnownTemplate, KnownTemplates
-from bridge.logs.tokens import DATES, TYPED
+from bridge.logs.tokens import DATES, TYPED, Tokens, skeleton, tokens
 from bridge.text.mask import PASSES, template_id
 
 ALGORITHM: Final = "template-2026-11"
@@ -27,7 +26,10 @@ _CHUNK: Final = 16_384
 """Messages that are collapsed at a time: few enough to stay in the processor's cache."""
 _KEPT: Final = 30 << 20
 _MEMBERS: Final = 32
-"""Texts of a template that are kept for the next run."""
+"""Texts of a template that are kept for the next run, and those without which it would read otherwise."""
+_FEW: Final = 2_000
+"""Different texts up to which `re` masks them faster than RE2 does, whose import is spared."""
+_ALL: Final = (*DATES, *PASSES, *TYPED, (r"^ +| +$", ""))
 _RUN: Final = re.compile(r"<\*>(?:(?:, ?|::?|[./_=+-])?<\*>)+")
 
 
@@ -82,6 +84,11 @@ class Miner:
         own = np.fromiter((numbers.setdefault(text, len(numbers)) for text in texts), dtype=np.int32)
         self._counted.append((own[rows], np.fromiter(messages.values(), dtype=np.int64)))
 
+    def add_collapsed(self, texts: Sequence[str]) -> None:
+        """Add messages that `collapse` or `shrunk` has been over, one by one."""
+        numbers = self._numbers
+        self._rows.append(np.fromiter((numbers.setdefault(text[:LONGEST], len(numbers)) for text in texts), dtype=np.int32))
+
     def finish(self) -> Mined:
         """Mine what was added; templates in the order of their frequency, then of their text."""
         masked, text_of = masks(self._numbers)
@@ -104,11 +111,12 @@ class Miner:
         number_of = np.array([place[_normal(template)] for template in found[: len(masked)]], dtype=np.int32)
         ids = tuple(template_id(text) for text in texts)
         before = self.known.current()
+        aliases = remembered.aliases()
         return Mined(
             ids=ids,
             texts=tuple(texts),
             lines=tuple(lines[text] for text in texts),
-            known=tuple(identity in before or any(alias in before for alias in remembered.aliases_of(identity)) for identity in ids),
+            known=tuple(identity in before or any(alias in before for alias in aliases[identity]) for identity in ids),
             numbers=number_of[rows] if len(rows) else rows,
             templates=remembered,
         )
@@ -128,8 +136,8 @@ class Miner:
             identity = template_id(text)
             same = entries.get(identity)
             earlier = aliases.get(template, set()) | set(same.aliases if same else ()) - {identity}
-            kept = sorted(texts | set(same.members if same else ()))[:_MEMBERS]
-            entries[identity] = KnownTemplate(id=identity, template=text, members=tuple(kept), aliases=tuple(sorted(earlier - {identity})))
+            kept = _kept(texts | set(same.members if same else ()))
+            entries[identity] = KnownTemplate(id=identity, template=text, members=kept, aliases=tuple(sorted(earlier - {identity})))
         return KnownTemplates(algorithm=ALGORITHM, entries=tuple(entries[identity] for identity in sorted(entries)))
 
 
@@ -142,13 +150,52 @@ def mined(messages: Sequence[str], known: KnownTemplates | None = None) -> Mined
 
 def masks(collapsed: Iterable[str]) -> tuple[list[str], Any]:
     """Return the distinct masked texts of distinct collapsed ones, and for each of those the number of its text (numpy array)."""
-    column = string_array(list(collapsed))
+    texts = list(collapsed)
+    if len(texts) <= _FEW:
+        return _masks_of_few(texts)
+    import pyarrow.compute as pc
+
+    column = string_array(texts)
     rows: Any = np.arange(len(column), dtype=np.int32)
-    for pattern, replacement in (*DATES, *PASSES, *TYPED, (r"^ +| +$", "")):
+    for pattern, replacement in _ALL:
         # Each pass leaves fewer distinct texts for the next one.
         encoded = pc.replace_substring_regex(column, pattern, replacement).dictionary_encode()
         column, rows = encoded.dictionary, codes(encoded)[rows]
     return column.to_pylist(), rows
+
+
+def _masks_of_few(texts: Sequence[str]) -> tuple[list[str], Any]:
+    found = [text.encode("utf-8", "replace").decode() for text in texts]
+    for pattern, replacement in _ALL:
+        # In RE2 a blank is no vertical tab, and the end is the text's own.
+        compiled = re.compile(pattern.replace(r"\s", r" \t\n\f\r").replace("$", r"\Z"), re.ASCII)
+        found = [compiled.sub(replacement, text) for text in found]
+    numbers = {text: number for number, text in enumerate(dict.fromkeys(found))}
+    return list(numbers), np.fromiter((numbers[text] for text in found), dtype=np.int32, count=len(found))
+
+
+def _kept(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return texts that make the same template again: of each length those in which another place differs, then the first ones."""
+    ordered = sorted(texts)
+    if len(ordered) <= _MEMBERS:
+        return tuple(ordered)
+    first: dict[int, tuple[Tokens, Tokens]] = {}
+    seen: set[tuple[int, int, int]] = set()
+    needed: list[str] = []
+    for text in ordered:
+        parts = tokens(text)
+        forms = (parts, skeleton(parts))
+        other = first.setdefault(len(parts), forms)
+        differs = {
+            (len(parts), number, place)
+            for number, (one, two) in enumerate(zip(forms, other, strict=True))
+            for place, (mine_, theirs) in enumerate(zip(one, two, strict=True))
+            if mine_ != theirs
+        }
+        if other is forms or not differs <= seen:
+            seen |= differs
+            needed.append(text)
+    return tuple(sorted(dict.fromkeys([*needed, *ordered[: max(0, _MEMBERS - len(needed))]])))
 
 
 def _normal(template: str) -> str:

@@ -14,11 +14,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bridge.errors import InputError
+
+FILE: Final = "log-templates.json"
+"""Name of the store of a workspace, beside its bridge.yaml, and of a case, beside its evidence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +47,35 @@ class KnownTemplates:
         now = {alias: entry.id for entry in self.entries for alias in entry.aliases}
         return now | {entry.id: entry.id for entry in self.entries}
 
+    def aliases(self) -> dict[str, tuple[str, ...]]:
+        """Return the earlier ids of each template, by its id."""
+        return {entry.id: entry.aliases for entry in self.entries}
+
     def aliases_of(self, identity: str) -> tuple[str, ...]:
         """Return the earlier ids of a template."""
-        return next((entry.aliases for entry in self.entries if entry.id == identity), ())
+        return self.aliases().get(identity, ())
+
+    def texts(self) -> dict[str, str]:
+        """Return the text of each template, by its id."""
+        return {entry.id: entry.template for entry in self.entries}
+
+    def only(self, ids: Collection[str]) -> KnownTemplates:
+        """Return the templates with these ids."""
+        return KnownTemplates(algorithm=self.algorithm, entries=tuple(entry for entry in self.entries if entry.id in ids))
+
+
+def together(one: KnownTemplates, two: KnownTemplates) -> KnownTemplates:
+    """Return what both know: entries of one id become one. Templates that share a text are joined when they are mined next."""
+    entries = {entry.id: entry for entry in one.entries}
+    for entry in two.entries:
+        same = entries.get(entry.id, entry)
+        entries[entry.id] = KnownTemplate(
+            id=entry.id,
+            template=entry.template,
+            members=tuple(sorted({*same.members, *entry.members})),
+            aliases=tuple(sorted({*same.aliases, *entry.aliases})),
+        )
+    return KnownTemplates(algorithm=one.algorithm, entries=tuple(entries[identity] for identity in sorted(entries)))
 
 
 def load_known(path: Path, algorithm: str) -> KnownTemplates:

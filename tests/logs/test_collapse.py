@@ -7,7 +7,7 @@ import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.logs.collapse import LONGEST, collapse
+from bridge.logs.collapse import LONGEST, collapse, shrunk
 from bridge.logs.miner import Miner, mined
 from bridge.logs.sql import VALUE
 
@@ -20,7 +20,7 @@ MESSAGES = st.lists(st.text(alphabet="0159abfgxzé -.\r\u2028😀", max_size=20)
 def test_it_is_what_the_expression_says(messages: list[str]) -> None:
     texts, numbers = collapse(messages)
     assert len(set(texts)) == len(texts), "short texts are distinct"
-    assert [texts[number] for number in numbers.tolist()] == [PATTERN.sub("0", message) for message in messages]
+    assert [texts[number] for number in numbers.tolist()] == [PATTERN.sub("0", message) for message in messages] == shrunk(messages)
 
 
 @settings(deadline=None, max_examples=25)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import InputError
+from bridge.logs import miner
 from bridge.logs.miner import ALGORITHM, Miner, mined
 from bridge.logs.template_store import KnownTemplates, load_known, save_known
 from bridge.logs.tokens import TOKEN
@@ -110,6 +112,41 @@ def test_templates_that_merge_keep_all_their_ids() -> None:
     assert set(two.templates.aliases_of(two.ids[0])) == set(one.ids)
     three = mined(["job moved to state unheard now"], two.templates)
     assert three.ids == two.ids
+
+
+def test_what_is_kept_of_many_texts_still_reads_the_same() -> None:
+    """Thirty-two texts in alphabetical order share their first word: the template must not shrink to it when the day was quiet."""
+    names = [a + b + c for a in "klmn" for b in "opqr" for c in "stuvwx"]
+    many = [f"copy of {one} went to {two} at last" for one in names[:40] for two in names[:40]]
+    one = mined(many)
+    assert one.texts == ("copy of <*> went to <*> at last",)
+    quiet = mined(["cache flushed"], one.templates)
+    assert {entry.template: entry.aliases for entry in quiet.templates.entries} == {one.texts[0]: (), "cache flushed": ()}
+    assert mined(many[:2], quiet.templates).ids == one.ids
+    assert max(len(entry.members) for entry in one.templates.entries) <= 40
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.lists(
+            st.sampled_from(
+                [*" \t\v\f\r/\\:=?&<>*()[]{}'\",;.-+@$é\u2028", "0", "a0f", "KB", "sec", "<*>", "http", "Mar", "Tue, ", "x.y", "w=A"]
+            ),
+            max_size=24,
+        ).map("".join),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_few_texts_and_many_are_masked_alike(texts: list[str]) -> None:
+    """`re` masks few texts and RE2 many: one id whatever else is there."""
+    distinct = [text for text, _ in itertools.groupby(sorted(texts))]
+    few, numbers = miner.masks(distinct)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(miner, "_FEW", 0)
+        many, others = miner.masks(distinct)
+    assert [few[number] for number in numbers.tolist()] == [many[number] for number in others.tolist()]
 
 
 def test_a_store_is_a_file(tmp_path: Path) -> None:
