@@ -14,9 +14,10 @@ from bridge.logs.records import Event
 
 if TYPE_CHECKING:
     from bridge.logs.columns import Columns
+    from bridge.logs.template_store import KnownTemplates
 
 _BATCH: Final = 50_000
-"""Messages kept until their templates are made: masks run over columns."""
+"""Messages kept until their values are shrunk: that runs over all of them at once."""
 
 Group = tuple[int, tuple[str | None, ...]]
 """Start of the bucket in microseconds (0 without buckets), and the values of the fields."""
@@ -29,14 +30,18 @@ class Counting:
     fields: tuple[str, ...]
     every: int | None = None
     """Length of a bucket in microseconds; buckets begin at multiples of it since 1970, UTC."""
+    known: KnownTemplates | None = None
+    """Templates of earlier runs."""
     counts: Counter[Group] = field(default_factory=Counter)
+    texts: Counter[tuple[Group, str]] = field(default_factory=Counter)
+    """Groups by template, which has no value yet, and the texts that are left of their messages."""
     waiting: list[Group] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     """Those of the waiting groups."""
     templates: dict[str, str] = field(default_factory=dict)
-    """template_id to template of what was counted by template."""
-    known: dict[str, str] = field(default_factory=dict)
-    """template to template_id."""
+    """template_id to template of what was counted by template; there once the groups are asked for."""
+    aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """template_id to the ids that the template had before."""
     total: int = 0
 
     def add(self, event: Event, file: str) -> None:
@@ -59,10 +64,9 @@ class Counting:
     def add_columns(self, columns: Columns, *, question: Question, file: str) -> None:
         """Count those of the events that fit the question, which has no `where`."""
         chosen = fitting(columns, question)
-        at, messages = columns["at"], columns["message"]
         if chosen is not None:
             columns = {name: [values[number] for number in chosen] for name, values in columns.items()}
-            at, messages = columns["at"], columns["message"]
+        at = columns["at"]
         self.total += len(at)
         every = self.every
         buckets = [time - time % every for time in at] if every else [0] * len(at)
@@ -73,46 +77,55 @@ class Counting:
             self.counts.update(groups)
             return
         self.waiting.extend(groups)
-        self.messages.extend(messages)
+        self.messages.extend(columns["message"])
         if len(self.waiting) >= _BATCH:
             self._settle()
 
     def add_groups(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Take groups that were counted elsewhere: bucket, the fields but template, (message or None, template), events."""
-        from bridge.logs.templates import template_of
-        from bridge.text.mask import template_id
+        """Take groups that were counted elsewhere: bucket, the fields but template, (message or None, its shrunk text), events."""
+        from bridge.logs.collapse import LONGEST, shrunk
 
         place = self.fields.index("template") if "template" in self.fields else None
         for row in rows:
             bucket, *values, events = row
-            if place is not None:
-                *values, whole, template = values
-                template = template.strip(" ") if whole is None else template_of(whole)
-                identity = self.known.get(template) or self.known.setdefault(template, template_id(template))
-                self.templates[identity] = template
-                values.insert(place, identity)
-            self.counts[bucket, tuple(values)] += events
             self.total += events
+            if place is None:
+                self.counts[bucket, tuple(values)] += events
+                continue
+            *values, whole, text = values
+            values.insert(place, None)
+            self.texts[(bucket, tuple(values)), (text or "")[:LONGEST] if whole is None else shrunk([whole])[0]] += events
 
     def groups(self) -> list[tuple[Group, int]]:
-        """Return the groups with their counts: by time, then the largest first."""
+        """Return the groups with their counts: by time, then the largest first. Templates are those of all that was counted."""
         self._settle()
-        return sorted(self.counts.items(), key=lambda item: (item[0][0], -item[1], tuple(value or "" for value in item[0][1])))
+        counts = self._by_template() if self.texts else self.counts
+        return sorted(counts.items(), key=lambda item: (item[0][0], -item[1], tuple(value or "" for value in item[0][1])))
 
     def _settle(self) -> None:
-        """Give the waiting messages their templates."""
+        """Shrink the waiting messages to the few texts that are different."""
         if not self.waiting:
             return
-        from bridge.logs.templates import Templates, alike_first
+        from bridge.logs.collapse import shrunk
 
-        made = Templates(texts=self.templates)
-        place = self.fields.index("template")
-        pairs = Counter(zip(self.waiting, alike_first(self.messages), strict=True))
-        identities = made.assign([text for _, text in pairs])
-        for (((bucket, values), _), count), identity in zip(pairs.items(), identities, strict=True):
-            self.counts[bucket, (*values[:place], identity, *values[place + 1 :])] += count
+        self.texts.update(zip(self.waiting, shrunk(self.messages), strict=True))
         self.waiting.clear()
         self.messages.clear()
+
+    def _by_template(self) -> Counter[Group]:
+        from bridge.logs.miner import Miner
+
+        miner = Miner() if self.known is None else Miner(known=self.known)
+        miner.add_collapsed([text for _, text in self.texts])
+        found = miner.finish()
+        self.templates = dict(zip(found.ids, found.texts, strict=True))
+        earlier = found.templates.aliases()
+        self.aliases = {identity: earlier[identity] for identity in found.ids if earlier[identity]}
+        place = self.fields.index("template")
+        counts: Counter[Group] = Counter()
+        for (((bucket, values), _), events), identity in zip(self.texts.items(), found.assigned(), strict=True):
+            counts[bucket, (*values[:place], identity, *values[place + 1 :])] += events
+        return counts
 
     @staticmethod
     def _value(event: Event, name: str, file: str) -> str | None:

@@ -27,7 +27,7 @@ _CHUNK: Final = 16_384
 _KEPT: Final = 30 << 20
 _MEMBERS: Final = 32
 """Texts of a template that are kept for the next run, and those without which it would read otherwise."""
-_FEW: Final = 2_000
+_FEW: Final = 1_500
 """Different texts up to which `re` masks them faster than RE2 does, whose import is spared."""
 _ALL: Final = (*DATES, *PASSES, *TYPED, (r"^ +| +$", ""))
 _RUN: Final = re.compile(r"<\*>(?:(?:, ?|::?|[./_=+-])?<\*>)+")

@@ -7,14 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bridge.logs.question import Question
-from bridge.text.mask import PASSES
 
-LONGEST: Final = 2_000
-"""Characters of a message that a template is made of, as in `bridge.logs.templates`."""
 VALUE: Final = "[0-9]+([a-f]{1,16}[0-9]+)*[a-f]{0,16}"
 """What `bridge.logs.collapse` makes `0` of, as a regular expression that every product understands."""
-_COSTLY: Final = 2
-"""Passes of the mask that run on every event; the others run on what they left different."""
 
 
 def text(value: str) -> str:
@@ -59,29 +54,12 @@ def one_of(column: str, wanted: Iterable[str], values: Values) -> str:
     return f"{column} IN ({', '.join(values.add(one) for one in sorted(wanted))})"
 
 
-def counts(source: str, where: str, bucket: str | None, fields: Iterable[str], *, template: bool, masked: bool = True) -> str:
-    """Return the query that counts: columns bucket (if any), the fields, whole and template (if asked for), events.
-
-    A message of several lines, or too long, comes back as `whole` and gets its template here; of all others only the
-    template comes back, but for blanks around it. Not `masked`: every message comes back whole.
-    """
-    fields = [f'"{name}"' for name in fields]
-    groups = [*([f'{bucket} AS "bucket"'] if bucket else []), *fields]
-    names = [*(['"bucket"'] if bucket else []), *fields]
-    if template and masked:
-        odd = f'strpos("message", chr(10)) > 0 OR length("message") > {LONGEST}'
-        part = _masked('"message"', PASSES[:_COSTLY])
-        groups += [f'CASE WHEN {odd} THEN "message" END AS "whole"', f"CASE WHEN {odd} THEN '' ELSE {part} END AS \"part\""]
-    elif template:
-        groups += ['"message" AS "whole"']
+def counts(source: str, where: str, bucket: str | None, fields: Iterable[str], *, template: bool) -> str:
+    """Return the query that counts: columns bucket (if any), the fields, whole and part (for templates, as in `texts`), events."""
+    groups = [*([f'{bucket} AS "bucket"'] if bucket else []), *(f'"{name}"' for name in fields), *(_parts() if template else ())]
     by = f" GROUP BY {', '.join(str(number + 1) for number in range(len(groups)))}" if groups else ""
     columns = ", ".join([*groups, 'count(*) AS "events"'])
-    inner = f"SELECT {columns} FROM {source} WHERE {where}{by}"  # noqa: S608 - made of our own words; values are bound
-    if not template:
-        return inner
-    rest = _masked('"part"', PASSES[_COSTLY:]) if masked else "''"
-    outer = ", ".join([*names, '"whole"', f'{rest} AS "template"', '"events"'])
-    return f'SELECT {outer} FROM ({inner}) AS "parts"'  # noqa: S608 - as above
+    return f"SELECT {columns} FROM {source} WHERE {where}{by}"  # noqa: S608 - made of our own words; values are bound
 
 
 def steps(source: str, where: str, columns: Iterable[str], by: str, most: int) -> str:
@@ -109,13 +87,11 @@ def texts(source: str, where: str) -> str:
 
     A message of several lines comes back as `whole`, of all others only what `bridge.logs.collapse` leaves of them.
     """
-    odd = 'strpos("message", chr(10)) > 0'
-    part = f"regexp_replace(\"message\", {text(VALUE)}, '0', 'g')"
-    columns = f'CASE WHEN {odd} THEN "message" END AS "whole", CASE WHEN {odd} THEN \'\' ELSE {part} END AS "part", count(*) AS "events"'
+    columns = ", ".join([*_parts(), 'count(*) AS "events"'])
     return f"SELECT {columns} FROM {source} WHERE {where} GROUP BY 1, 2"  # noqa: S608 - made of our own words; values are bound
 
 
-def _masked(column: str, passes: Iterable[tuple[str, str]]) -> str:
-    for pattern, replacement in passes:
-        column = f"regexp_replace({column}, {text(pattern)}, {text(replacement)}, 'g')"
-    return column
+def _parts() -> tuple[str, str]:
+    odd = 'strpos("message", chr(10)) > 0'
+    part = f"regexp_replace(\"message\", {text(VALUE)}, '0', 'g')"
+    return f'CASE WHEN {odd} THEN "message" END AS "whole"', f"CASE WHEN {odd} THEN '' ELSE {part} END AS \"part\""

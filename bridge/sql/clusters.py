@@ -10,17 +10,12 @@ What comes out must pass the guard of its own dialect, as every query.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from sqlglot import exp
 
 from bridge.errors import RefusedError
 from bridge.ports import BoundQuery, BoundValue
 from bridge.sql import guard
-
-_JAVA: Final = frozenset({"spark", "databricks", "trino"})
-MASKING: Final = frozenset({"duckdb", "clickhouse", "bigquery", "spark", "databricks", "trino"})
-"""Dialects whose regular expressions have what the masks need; Snowflake's have no groups without a number."""
 
 
 def for_cluster(sql: str, target: str, values: Mapping[str, BoundValue], *, where: str, comment: str = "") -> BoundQuery:
@@ -45,14 +40,5 @@ def for_cluster(sql: str, target: str, values: Mapping[str, BoundValue], *, wher
 
 def _replaced(node: exp.RegexpReplace, target: str) -> exp.Expr:
     pattern, replacement = node.expression, node.args["replacement"]
-    if target in _JAVA:
-        replacement = exp.Literal.string(_dollars(replacement.name))
     name = "replaceRegexpAll" if target == "clickhouse" else "REGEXP_REPLACE"
     return exp.Anonymous(this=name, expressions=[node.this.copy(), pattern.copy(), replacement.copy()])
-
-
-def _dollars(replacement: str) -> str:
-    r"""Return `\1<*>` as `$1<*>`."""
-    for number in "123":
-        replacement = replacement.replace(f"\\{number}", f"${number}")
-    return replacement

@@ -28,7 +28,7 @@ from bridge.logs.times import EPOCH
 from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions, load
 from bridge.ports import BoundValue, Database, Limits, LogRequest, LogResult
-from bridge.sql.clusters import MASKING, for_cluster
+from bridge.sql.clusters import for_cluster
 
 if TYPE_CHECKING:
     from bridge.logs.steps import Spot, Steps
@@ -136,7 +136,7 @@ class SqlLogs:
         return found
 
     def count(self, question: Question, counting: Counting) -> list[str]:
-        """Let the database count: groups come back, templates as masked messages where its regular expressions can mask."""
+        """Let the database count: groups come back, of messages what is left once their values have shrunk."""
         fields = [name for name in counting.fields if name not in {"template", "file"}]
         for name in fields:
             self._known(name)
@@ -144,8 +144,7 @@ class SqlLogs:
         bucket = f"date_trunc('{unit}', \"at\")" if unit else None
         where, values = self._where(question, None)
         template = "template" in counting.fields
-        masked = self.database.dialect in MASKING
-        text = sql.counts(self._source(), where, bucket, fields, template=template, masked=masked)
+        text = sql.counts(self._source(), where, bucket, fields, template=template)
         rows, cut = self._run(text, values, self.caps[1])
         counting.add_groups(self._group(row, counting, unit) for row in rows)
         if not cut:
@@ -198,7 +197,7 @@ class SqlLogs:
             at = (row["bucket"] - EPOCH) // timedelta(microseconds=1)
             at -= at % counting.every
         values = [self.name if name == "file" else self._value(name, row[name]) for name in counting.fields if name != "template"]
-        template = [row["whole"], row["template"]] if "template" in counting.fields else []
+        template = [row["whole"], row["part"]] if "template" in counting.fields else []
         return (at, *values, *template, row["events"])
 
     @staticmethod

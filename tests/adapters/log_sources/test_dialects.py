@@ -17,12 +17,12 @@ from tests.adapters.log_sources import contract
 from tests.adapters.log_sources.test_contract import COLUMNS
 
 WORDS = {
-    "trino": ("$1$2$3<*>", "DATE_TRUNC('MINUTE', \"at\")", "STRPOS("),
-    "spark": ("$1$2$3<*>", "DATE_TRUNC('MINUTE', `at`)", "LOCATE("),
-    "bigquery": (r"\\1\\2\\3<*>", "TIMESTAMP_TRUNC(`at`, MINUTE)", "INSTR("),
-    "snowflake": ('"message" AS "whole"', "DATE_TRUNC('MINUTE', \"at\")", "CHARINDEX("),
-    "clickhouse": (r"replaceRegexpAll(", "toTimeZone(\"at\", 'UTC')", "POSITION("),
-    "duckdb": ("'g'", "DATE_TRUNC('MINUTE', \"at\")", "STRPOS("),
+    "trino": ("DATE_TRUNC('MINUTE', \"at\")", "STRPOS("),
+    "spark": ("DATE_TRUNC('MINUTE', `at`)", "LOCATE("),
+    "bigquery": ("TIMESTAMP_TRUNC(`at`, MINUTE)", "INSTR("),
+    "snowflake": ("DATE_TRUNC('MINUTE', \"at\")", "CHARINDEX("),
+    "clickhouse": ("toTimeZone(\"at\", 'UTC')", "POSITION("),
+    "duckdb": ("DATE_TRUNC('MINUTE', \"at\")", "STRPOS("),
 }
 
 
@@ -57,8 +57,8 @@ def test_the_questions_in_every_dialect(dialect: str) -> None:
         assert "1'='1" not in query.text
         assert evil in query.values.values()
         assert all(f":{name}" in query.text for name in query.values)
-    masked, bucket, position = WORDS[dialect]
-    assert masked in counts.text
+    bucket, position = WORDS[dialect]
+    assert "([a-f]{1,16}[0-9]+)*[a-f]{0,16}" in counts.text
     assert bucket in counts.text
     assert position in counts.text
     assert "LIMIT 11" in events.text
