@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MICROSECONDS = 1_000_000
 DAY = 86_400 * MICROSECONDS
+_LARGE = 100_000
+"""Rows from which on a table counts as large, and that are looked at in one go."""
 _TIME = pa.timestamp("us", tz="UTC")
 
 Array = Any
@@ -32,6 +34,7 @@ class Events:
     """Account events in the window, sorted by at, account_id, key; all arrays have one entry a row."""
 
     table: pa.Table
+    """Attributes of each event; key and trace_id only of failing ones."""
     accounts: tuple[str, ...]
     """Exposed accounts, sorted; `account` indexes into them."""
     account: Array
@@ -93,24 +96,32 @@ def account_events(table: pa.Table, window: Window, name: str, seed: int) -> Eve
         notes.append(f"{name}: {lacking} rows without account or time were left out")
     if outside:
         notes.append(f"{name}: {outside} rows lie outside the window")
-    columns = {
-        "account_id": pc.cast(table["account_id"], pa.string()),
-        "at": at,
-        "key": pc.cast(table["key"], pa.string()),
-        "failed": pc.fill_null(pc.cast(table["failed"], pa.bool_()), False),
-    }
-    rest = [column for column in table.column_names if column not in columns]
-    kept = pa.table({**columns, **{column: table[column] for column in rest}}).filter(pc.fill_null(inside, False))
-    kept = kept.add_column(0, "_ok", pc.invert(kept["failed"]))
-    kept = kept.take(pc.sort_indices(kept, sort_keys=[(c, "ascending") for c in ("at", "account_id", "key", "_ok")])).drop_columns("_ok")
-    kept, repeated = _without_repeats(kept)
+    part = table if not (lacking or outside) else table.filter(pc.fill_null(inside, False))
+    owner = pc.cast(part["account_id"], pa.string())
+    accounts, account = _codes(owner)
+    at_all = _times(part, "at").cast(pa.int64()).to_numpy()
+    key = pc.cast(part["key"], pa.string())
+    failed_all = pc.fill_null(pc.cast(part["failed"], pa.bool_()), False)
+    columns = {"at": at_all, "account": account, "key": key, "ok": pc.invert(failed_all)}
+    order = pc.sort_indices(pa.table(columns), sort_keys=[(column, "ascending") for column in columns]).to_numpy()
+    order, repeated = _without_repeats(order, at_all, account, key)
     if repeated:
         notes.append(f"{name}: {repeated} rows repeat another one's account, key and time, and count once")
-    return _arrays(kept, seed, tuple(notes))
+    failed = failed_all.to_numpy().astype(bool)[order]
+    return Events(
+        table=_attributes(part, order, failed),
+        accounts=accounts,
+        account=account[order],
+        at=at_all[order],
+        failed=failed,
+        pick=_hashes(owner, key, at_all, seed)[order],
+        notes=tuple(notes),
+    )
 
 
-def _arrays(table: pa.Table, seed: int, notes: tuple[str, ...]) -> Events:
-    encoded = pc.dictionary_encode(table["account_id"].combine_chunks())
+def _codes(owner: Any) -> tuple[tuple[str, ...], Array]:
+    """Return the different accounts, sorted, and each row's place among them (int64)."""
+    encoded = pc.dictionary_encode(owner.combine_chunks())
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
     names = encoded.dictionary.to_pylist()
@@ -118,44 +129,50 @@ def _arrays(table: pa.Table, seed: int, notes: tuple[str, ...]) -> Events:
     rank = np.empty(len(names), dtype=np.int64)
     rank[order] = np.arange(len(names))
     codes = encoded.indices.to_numpy(zero_copy_only=False)
-    at = table["at"].cast(pa.int64()).to_numpy()
-    return Events(
-        table=table,
-        accounts=tuple(names[i] for i in order),
-        account=rank[codes] if len(names) else np.zeros(0, dtype=np.int64),
-        at=at,
-        failed=table["failed"].to_numpy().astype(bool),
-        pick=_hashes(table["key"].to_pylist(), table["account_id"].to_pylist(), at, seed),
-        notes=notes,
-    )
+    return tuple(names[i] for i in order), rank[codes] if len(names) else np.zeros(0, dtype=np.int64)
 
 
-def _hashes(keys: list[str | None], accounts: list[str], at: Array, seed: int) -> Array:
+def _without_repeats(order: Array, at: Array, account: Array, key: Any) -> tuple[Array, int]:
+    """Drop rows equal to the one before in account, time and key; rows without a key are never the same event."""
+    near = np.flatnonzero((at[order[1:]] == at[order[:-1]]) & (account[order[1:]] == account[order[:-1]])) + 1
+    same = pc.fill_null(pc.equal(key.take(pa.array(order[near])), key.take(pa.array(order[near - 1]))), False)
+    repeats = near[same.to_numpy().astype(bool)]
+    return (np.delete(order, repeats), len(repeats)) if len(repeats) else (order, 0)
+
+
+def _attributes(part: pa.Table, order: Array, failed: Array) -> pa.Table:
+    """Return what is known of each event; of millions of rows the texts are most of the memory, so few are kept twice."""
+    rows, failing = pa.array(order), pa.array(order, mask=~failed)
+    columns = {}
+    for name in part.column_names:
+        if name in {"key", "trace_id"}:
+            columns[name] = part[name].take(failing)
+        elif name not in {"account_id", "at", "failed"}:
+            columns[name] = _slim(part[name]).take(rows)
+    return pa.table(columns)
+
+
+def _slim(values: Any) -> Any:
+    """Return a text attribute of many rows as numbers and its few values."""
+    text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+    if not text or len(values) < _LARGE or len(pc.unique(values[:_LARGE])) > _LARGE // 10:
+        return values
+    return pc.dictionary_encode(values)
+
+
+def _hashes(accounts: Any, keys: Any, at: Array, seed: int) -> Array:
     """Return one well-mixed 64-bit hash a row (splitmix64 over CRC-32 and the time): the same in every process."""
     start = zlib.crc32(str(seed).encode())
-    crc = np.fromiter(
-        (zlib.crc32(f"{account}\0{key}".encode(), start) for account, key in zip(accounts, keys, strict=True)),
-        dtype=np.uint64,
-        count=len(keys),
-    )
+    crc = np.empty(len(at), dtype=np.uint64)
+    for place in range(0, len(at), _LARGE):  # in parts: Python's texts take much room
+        part = slice(place, place + _LARGE)
+        pairs = zip(accounts[part].to_pylist(), keys[part].to_pylist(), strict=True)
+        crc[part] = [zlib.crc32(f"{account}\0{key}".encode(), start) for account, key in pairs]
     with np.errstate(over="ignore"):
         mixed = crc * np.uint64(0x9E3779B97F4A7C15) + at.astype(np.uint64)
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
             mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     return mixed
-
-
-def _without_repeats(table: pa.Table) -> tuple[pa.Table, int]:
-    """Drop rows equal to the one before in account, time and key; rows without a key are never the same event."""
-    if table.num_rows < 2:  # noqa: PLR2004  one row repeats nothing
-        return table, 0
-    same: Array = np.ones(table.num_rows - 1, dtype=bool)
-    for column in ("at", "account_id", "key"):
-        values = table[column].combine_chunks()
-        same &= pc.fill_null(pc.equal(values[1:], values[:-1]), False).to_numpy(zero_copy_only=False)
-    repeats = np.concatenate([[False], same])
-    count = int(np.count_nonzero(repeats))
-    return (table.filter(pa.array(~repeats)), count) if count else (table, 0)
 
 
 def changes_of(table: pa.Table | None, name: str = "changes") -> tuple[Change, ...]:

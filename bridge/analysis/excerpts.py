@@ -44,14 +44,15 @@ def excerpts(events: Events, cohort: Cohort, lines: pa.Table, rows: Array | None
 def _exemplars(events: Events, cohort: Cohort, traces: set[str], rows: Array | None) -> list[tuple[int, str]]:
     """Return failing rows whose trace has lines, with the reason for each."""
     affected = {account.account_id for account in cohort.affected}
-    names, keys = pc.cast(events.table["trace_id"], pa.string()).to_pylist(), events.table["account_id"].to_pylist()
-    wanted = events.failed if rows is None or not (events.failed & rows).any() else events.failed & rows
-    usable = [int(row) for row in np.flatnonzero(wanted) if names[row] in traces and keys[row] in affected]
+    wanted = np.flatnonzero(events.failed if rows is None or not (events.failed & rows).any() else events.failed & rows)
+    names = pc.cast(events.table["trace_id"].take(pa.array(wanted)), pa.string()).to_pylist()
+    owner = {row: events.accounts[events.account[row]] for row in wanted.tolist()}
+    usable = [row for row, name in zip(owner, names, strict=True) if name in traces and owner[row] in affected]
     if not usable:
         return []
-    have = {keys[row] for row in usable}
+    have = {owner[row] for row in usable}
     biggest = next(account for account in cohort.affected if account.account_id in have)
-    newest = max(row for row in usable if keys[row] == biggest.account_id)
+    newest = max(row for row in usable if owner[row] == biggest.account_id)
     return [
         (newest, f"the newest failure of {biggest.name}, the affected account with the highest revenue"),
         (usable[-1], "the newest failure of all"),

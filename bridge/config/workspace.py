@@ -25,7 +25,7 @@ FILE: Final = "bridge.yaml"
 SCHEMA: Final = Path(__file__).resolve().parents[1] / "schemas" / "workspace.schema.json"
 DEFAULT_CURRENCY: Final = "EUR"
 DEFAULT_PREFIX: Final = "BR"
-DEFAULT_ROWS: Final = 1_000_000
+DEFAULT_ROWS: Final = 10_000_000
 DEFAULT_SECONDS: Final = 60.0
 
 AdapterKind = Literal["tickets", "databases", "log_sources", "trackers"]
@@ -68,7 +68,7 @@ class LimitsConfig:
 
     rows: int
     seconds: float
-    bytes: int = 1_073_741_824
+    bytes: int = 2_147_483_648
     cost: float = 10_000_000.0
     concurrent: int = 2
     """Queries that one database answers at a time."""

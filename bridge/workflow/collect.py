@@ -29,7 +29,7 @@ from bridge.workflow import audit, joined, personal
 from bridge.workflow.codec import iso
 from bridge.workflow.context import Context
 from bridge.workflow.events import StepDone, StepStarted, Warned
-from bridge.workflow.evidence_store import EvidenceStore, inputs_digest, parquet_bytes, sorted_rows
+from bridge.workflow.evidence_store import EvidenceStore, inputs_digest, parquet_bytes
 from bridge.workflow.side_by_side import Answer, Question, asked
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _MOST_SPANS = 5_000
 """Failing events whose surroundings are read from the logs; the latest win. Enough for every exemplar, and bounded."""
+_MOST_LINES = 1_000_000
+"""Log events that one piece of evidence holds: each has its whole message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,7 @@ def collect(context: Context, case: Case, investigation: Investigation, values: 
             _from_logs(run, number, spec, found)
         elif spec.joins:
             _joined(run, number, spec, found)
+    _cut(run, found)
     ordered = tuple(found.provenances[spec.name] for spec in investigation.evidence)
     shown = personal.for_findings(found.tables, investigation, ordered, context.views)
     return Collected(tables=shown, provenances=ordered, problems=tuple(found.problems))
@@ -209,7 +212,7 @@ def _sql(run: _Run, number: int, spec: SqlEvidence, ask: _Ask, future: Future[An
         _no_answer(run, number, spec, ask, answer, found)
         return
     _require_columns(spec, answer.result.table)
-    table = sorted_rows(answer.result.table)
+    table = answer.result.table
     cut = answer.result.cut or ("rows" if answer.result.truncated else "")
     outcome: Outcome = ("cut-bytes" if cut == "bytes" else "cut-rows") if cut else "complete" if table.num_rows else "empty"
     data = parquet_bytes(table)
@@ -218,6 +221,22 @@ def _sql(run: _Run, number: int, spec: SqlEvidence, ask: _Ask, future: Future[An
     found.provenances[spec.name] = run.store.write(provenance, data)
     found.tables[spec.name] = table
     run.done(source, found.provenances[spec.name], reused=False, seconds=answer.took_seconds)
+
+
+def _cut(run: _Run, found: _Found) -> None:
+    """Say of what was cut that it is not all: an account whose events were left out looks well."""
+    rule = run.investigation.cohort
+    for name, provenance in found.provenances.items():
+        if not provenance.truncated or provenance.dialect == "logs":
+            continue
+        what = "bytes" if provenance.outcome == "cut-bytes" else "rows"
+        means = "who is affected and every count are" if rule is not None and rule.source == name else "what is said of it is"
+        problem = (
+            f"evidence '{name}' was cut at the cap of {what}: {means} of {provenance.rows:,} rows only, and there are more;"
+            f" take a shorter window, or raise limits.{what}"
+        )
+        found.problems.append(problem)
+        run.context.emit(Warned(message=problem))
 
 
 def _no_answer(run: _Run, number: int, spec: SqlEvidence, ask: _Ask, answer: Answer, found: _Found) -> None:
@@ -370,7 +389,7 @@ def _logs(
         services=tuple(spec.where.get("service", ())),
         levels=tuple(spec.where.get("level", ())),
         spans=spans,
-        limit=context.workspace.limits.rows,
+        limit=min(context.workspace.limits.rows, _MOST_LINES),
     )
     parameters = _describe(request, spec)
     query = _words(spec)

@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bridge.ports import BoundQuery, Clock, Database, Limits, QueryResult
+from bridge.workflow.evidence_store import sorted_rows
 
 _AGAIN = 0.2
 """Seconds until what still runs is cancelled again."""
@@ -33,6 +34,7 @@ class Answer:
     started_at: datetime
     took_seconds: float
     result: QueryResult | None
+    """Its rows are sorted."""
     error: Exception | None = None
 
 
@@ -50,9 +52,12 @@ def asked(questions: Mapping[str, Question], limits: Limits, *, concurrent: int,
             return Answer(started_at=started_at, took_seconds=0.0, result=None)
         try:
             result = question.database.run(question.query, limits)
+            took = time.monotonic() - begun
+            # Here, so that the rows are not held twice for longer than it takes.
+            result = replace(result, table=sorted_rows(result.table))
         except Exception as error:  # noqa: BLE001 - handed on as a value, and raised where the answer is read
             return Answer(started_at=started_at, took_seconds=time.monotonic() - begun, result=None, error=error)
-        return Answer(started_at=started_at, took_seconds=time.monotonic() - begun, result=result)
+        return Answer(started_at=started_at, took_seconds=took, result=result)
 
     # An engine inside this process may take one query at a time; it uses all processors for that one.
     slots = {q.source: 1 if getattr(q.database, "serial", False) else concurrent for q in questions.values()}

@@ -53,7 +53,7 @@ def test_settings_and_their_origins(tmp_path: Path) -> None:
     assert loaded.currency == "USD"
     assert loaded.case_prefix == "BR"
     assert loaded.views == workspace.ViewsConfig(database="app", folder=tmp_path.resolve() / "sql")
-    assert loaded.limits == workspace.LimitsConfig(rows=1_000_000, seconds=5.0)
+    assert loaded.limits == workspace.LimitsConfig(rows=10_000_000, seconds=5.0)
     assert loaded.database("").name == "app"
     tickets = loaded.tickets_config()
     assert (tickets.product, tickets.where, tickets.kind) == ("zendesk", "bridge.yaml:4", "tickets")
@@ -61,7 +61,7 @@ def test_settings_and_their_origins(tmp_path: Path) -> None:
     assert loaded.log_source("app").where == "bridge.yaml:8"
     listed = {s.key: (s.value, s.origin) for s in loaded.settings()}
     assert listed["tickets.token"] == ("'env:BRIDGE_TEST_TOKEN'", "bridge.yaml:4")
-    assert listed["limits.rows"] == ("1000000", "default")
+    assert listed["limits.rows"] == ("10000000", "default")
     assert listed["limits.seconds"] == ("5.0", "bridge.yaml:13")
     assert listed["logs.app.sources.0.format"] == ("'nginx'", "bridge.yaml:11")
 

@@ -31,6 +31,9 @@ def test_the_report_tells_how_each_query_ended(workspace: Workspace, condition: 
     assert reported.code in {0, 1}, reported.err
     text = workspace.case_file("report/report.md").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| E")]
+    cut = "evidence 'events' was cut at the cap of"
+    assert cut in done.err  # a cohort of some of the rows is not the cohort
+    assert cut in text
     for name, words in told.items():
         (row,) = [row for row in rows if f"| {name} |" in row]
         assert words in row, row

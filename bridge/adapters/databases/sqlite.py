@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from sys import getsizeof
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -67,14 +68,14 @@ class SQLiteDatabase:
             with self.running.cancellable(connection.interrupt):
                 cursor = connection.execute(text, _bound(arguments))
                 names = [column[0] for column in cursor.description or ()]
-                rows = _fetch(cursor, limits.rows + 1)
+                rows, full = _fetch(cursor, limits)
         except sqlite3.Error as error:
             if time.monotonic() > end:
                 raise timed_out(limits.seconds, where=where) from error
             raise _translated(error, where) from error
         finally:
             connection.close()
-        capped = Capped(limits=limits, keep=keep)
+        capped = Capped(limits=limits, keep=keep, cut=full)
         capped.add(normal(self._table(names, rows, where), naive_utc=self.naive_utc, where=where))
         return capped.cut
 
@@ -158,14 +159,19 @@ class SQLiteDatabase:
         return pa.array(moments, type=MOMENT)
 
 
-def _fetch(cursor: sqlite3.Cursor, rows: int) -> list[tuple[Scalar, ...]]:
+def _fetch(cursor: sqlite3.Cursor, limits: Limits) -> tuple[list[tuple[Scalar, ...]], Cut]:
+    """Return one row past the cap of rows, or what fits the cap of bytes: as Python's values rows take several times Arrow's room."""
     fetched: list[tuple[Scalar, ...]] = []
-    while len(fetched) < rows:
-        batch = cursor.fetchmany(min(_BATCH, rows - len(fetched)))
+    size = 0
+    while len(fetched) <= limits.rows:
+        batch = cursor.fetchmany(min(_BATCH, limits.rows + 1 - len(fetched)))
         if not batch:
             break
         fetched.extend(batch)
-    return fetched
+        size += len(batch) * (getsizeof(batch[0]) + sum(getsizeof(value) for value in batch[0]))
+        if size > limits.bytes:
+            return fetched, "bytes" if cursor.fetchone() else ""
+    return fetched, ""
 
 
 def _bound(arguments: Arguments) -> dict[str, str | int | float | None]:
