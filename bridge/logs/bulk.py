@@ -12,7 +12,7 @@ from bridge.logs.scan import Scanner
 if TYPE_CHECKING:
     from bridge.logs.columns import Columns
     from bridge.logs.levels import LevelSearch
-    from bridge.logs.places import Places
+    from bridge.logs.places import Marks, Places
 
 _MANY: Final = 4_096
 _BRACE: Final = ord("{")
@@ -65,7 +65,7 @@ class Batch:
             return
         data = b"".join(self.lines)
         if self.sink is not None:
-            columns = self.way(data)
+            columns = self.way(data, len(self.lines))
             if columns is None:
                 self._alone()
                 return
@@ -102,11 +102,11 @@ def read_placed(stream: IO[bytes], stretch: tuple[int, int | None], levels: Leve
     """Decode what can't be passed over by its level, with the lines around it that belong together."""
     import numpy as np
 
-    marks = np.empty(0, np.bool_)
+    from bridge.logs.places import Marks
+
+    marks = Marks()
     rare: dict[bytes, int] = {}
     for offset, buffer, length in raw.chunks(stream, *stretch, scanner.form):
-        if len(marks) < len(buffer):
-            marks = np.empty(len(buffer), np.bool_)
         if not rare:
             counts = np.bincount(np.frombuffer(buffer, np.uint8, min(length, _SAMPLE)), minlength=256).tolist()
             rare = {needle: min((counts[byte], place) for place, byte in enumerate(needle))[1] for needle in levels.needles}
@@ -114,48 +114,42 @@ def read_placed(stream: IO[bytes], stretch: tuple[int, int | None], levels: Leve
 
 
 def _one_chunk(
-    buffer: bytearray, length: int, offset: int, marks: Any, rare: dict[bytes, int], scanner: Scanner, batch: Batch, places: Places | None
+    buffer: bytearray, length: int, offset: int, marks: Marks, rare: dict[bytes, int], scanner: Scanner, batch: Batch, places: Places | None
 ) -> None:
     """Look at the lines of one chunk; no array over the buffer outlives it, so that the buffer may grow."""
     import numpy as np
 
     data = np.frombuffer(buffer, np.uint8, length)
-    breaks = np.equal(data, _NEWLINE, out=marks[:length]).nonzero()[0] + 1
-    starts = np.concatenate((np.zeros(1, breaks.dtype), breaks))
-    starts = starts[:-1] if starts[-1] == length else starts
+    breaks = marks.of(data, _NEWLINE)
+    bounds = np.zeros(len(breaks) + 1 + (buffer[length - 1] != _NEWLINE), np.int64)
+    bounds[1 : len(breaks) + 1] = breaks
+    bounds[1 : len(breaks) + 1] += 1
+    bounds[-1] = length
+    starts = bounds[:-1]
     passed = places.passed(buffer, length, starts) if places is not None else np.zeros(len(starts), np.bool_)
     # A second object on the line, or a second field of that name, may have the level that is wanted.
     spots = [spot for needle, place in rare.items() for spot in _spots(buffer, data, needle, place, marks)]
     passed[np.searchsorted(starts, spots, side="right") - 1] = False
-    left = np.flatnonzero(~passed)
-    first = data[starts] == _BRACE
-    if first.all():
-        odd = left[:0]
-        single = left
-    else:
-        follow = np.append(first[1:], True)
-        odd = np.flatnonzero(~(first & follow))
-        single = left[(first & follow)[left]]
+    single = np.flatnonzero(~passed)  # no line is passed over that does not begin with a brace
+    joined = single[data[starts[single]] != _BRACE]
+    odd = joined[:0]
+    if len(joined):
+        odd = np.union1d(joined, np.maximum(joined - 1, 0))
+        single = np.setdiff1d(single, odd, assume_unique=True)
     if len(single):
         begins = starts[single].tolist()
-        ends = np.append(starts, length)[single + 1].tolist()
+        ends = bounds[single + 1].tolist()
         scanner.tally.lines += len(begins)
-        batch.extend([bytes(buffer[begin:end]) for begin, end in zip(begins, ends, strict=True)], [offset + begin for begin in begins])
+        with memoryview(buffer) as view:
+            batch.extend([bytes(view[begin:end]) for begin, end in zip(begins, ends, strict=True)], [offset + begin for begin in begins])
     if len(odd):
-        _around(buffer, offset, odd.tolist(), starts[odd].tolist(), np.append(starts, length)[odd + 1].tolist(), scanner)
+        _around(buffer, offset, odd.tolist(), starts[odd].tolist(), bounds[odd + 1].tolist(), scanner)
 
 
-def _spots(buffer: bytearray, data: Any, needle: bytes, place: int, marks: Any) -> list[int]:
+def _spots(buffer: bytearray, data: Any, needle: bytes, place: int, marks: Marks) -> list[int]:
     """Return where a needle stands: all places of its rarest byte are looked at, three times as fast as `find` where it is rare."""
-    import numpy as np
-
-    length = len(data)
-    found = np.equal(data, needle[place], out=marks[:length])
-    whole = length & ~7
-    words = found[:whole].view(np.uint64).astype(np.bool_).nonzero()[0]  # eight bytes at once: nearly all of them hold none
-    rows, columns = found[:whole].reshape(-1, 8)[words].nonzero()
-    spots = np.concatenate(((words[rows] << 3) + columns, found[whole:].nonzero()[0] + whole)) - place
-    spots = spots[(spots >= 0) & (spots <= length - len(needle))]
+    spots = marks.of(data, needle[place]) - place
+    spots = spots[(spots >= 0) & (spots <= len(data) - len(needle))]
     spots = spots[data[spots] == needle[0]]
     return [spot for spot in spots.tolist() if buffer.startswith(needle, spot)]
 

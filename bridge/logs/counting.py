@@ -71,8 +71,12 @@ class Counting:
         every = self.every
         buckets = [time - time % every for time in at] if every else [0] * len(at)
         constant = {"template": None, "file": file}
-        values = zip(*(columns[name] if name in CORE else [constant[name]] * len(at) for name in self.fields), strict=True)
-        groups = list(zip(buckets, values if self.fields else [()] * len(at), strict=True))
+        if constant.keys() >= set(self.fields):  # few different groups: each is made once
+            made = {bucket: (bucket, tuple(constant[name] for name in self.fields)) for bucket in set(buckets)}
+            groups: list[Group] = [made[bucket] for bucket in buckets]
+        else:
+            values = zip(*(columns[name] if name in CORE else [constant[name]] * len(at) for name in self.fields), strict=True)
+            groups = list(zip(buckets, values, strict=True))
         if "template" not in self.fields:
             self.counts.update(groups)
             return

@@ -13,25 +13,44 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 
 _WORD: Final = 8
+_ROOM: Final = 64
+"""Bytes of a line that are looked at together: a multiple of it, so that eight answers make one word."""
 _MOST_SHAPES: Final = 3
 _LONGEST: Final = 160
 _MOST: Final = 0.02
 """A shape that fewer of the sampled lines have is not worth its test."""
+_ALL: Final = np.uint64(0x0101010101010101)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """The bytes of a line up to its level, as words of eight bytes."""
+    """The bytes of a line up to its level."""
 
     place: int
     """Where the word of the level begins."""
-    begins: tuple[tuple[int, int, int], ...]
-    """(offset, mask, what the masked eight bytes are)."""
+    mask: bytes
+    """As many bytes as are looked at; zeros from the level on."""
+    value: bytes
+    """What the masked bytes are."""
+
+    def fits(self, buffer: bytearray, starts: Any) -> Any:
+        """Return for each line start, all of whose bytes lie in the buffer, whether the line has this shape."""
+        size = len(self.mask)
+        lines = np.ndarray((len(buffer) - size + 1,), f"V{size}", buffer, 0, (1,))[starts].view("<u8")
+        # One long row instead of a row a line: three times as fast.
+        about = 1 << (len(starts) - 1).bit_length()
+        lines &= _repeated(self.mask, about)[: len(lines)]
+        same = (lines == _repeated(self.value, about)[: len(lines)]).view("<u8").reshape(len(starts), -1)
+        result = same[:, 0] == _ALL
+        for column in range(1, same.shape[1]):
+            result &= same[:, column] == _ALL
+        return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,28 +63,58 @@ class Places:
 
     def passed(self, buffer: bytearray, length: int, starts: Any) -> Any:
         """Return for each line start whether its line certainly has an unwanted level."""
-        words = np.ndarray((max(0, len(buffer) - _WORD + 1),), "<u8", buffer, 0, (1,))
         result = np.zeros(len(starts), np.bool_)
-        left = starts
-        for number, shape in enumerate(self.shapes):
-            where = None if not number else np.flatnonzero(~result)
-            left = starts if where is None else starts[where]
-            if not len(left):
-                break
+        where: Any = None
+        for shape in self.shapes:
+            where = slice(None) if where is None else np.flatnonzero(~result)
+            left = starts[where]
             # The last lines of the buffer may be too short to be looked at; they are decoded.
-            inside = int(np.searchsorted(left, min(length, len(buffer)) - shape.place - _WORD, side="right"))
-            begins = left[:inside]
-            found = words[begins + shape.place]
-            fits = np.zeros(inside, np.bool_)
+            last = min(length - shape.place - _WORD, len(buffer) - len(shape.mask))
+            begins = left[: int(np.searchsorted(left, last, side="right"))]
+            if not len(begins):
+                break
+            found = np.ndarray((len(buffer) - _WORD + 1,), "<u8", buffer, 0, (1,))[begins + shape.place]
+            fits = np.zeros(len(begins), np.bool_)
             for mask, value in self.unwanted:
                 fits |= (found & np.uint64(mask)) == np.uint64(value)
-            for offset, mask, value in shape.begins:
-                fits &= (words[begins + offset] & np.uint64(mask)) == np.uint64(value)
-            if where is None:
-                result[:inside] = fits
+            fits &= shape.fits(buffer, begins)
+            if isinstance(where, slice):
+                result[: len(begins)] = fits
             else:
-                result[where[:inside]] = fits
+                result[where[: len(begins)]] = fits
         return result
+
+
+@dataclass(slots=True)
+class Marks:
+    """Finds a byte in chunks, in steps of eight: most words hold none. The room is used again: new memory costs more than the looking."""
+
+    hits: Any = None
+    words: Any = None
+    blocks: Any = None
+
+    def of(self, data: Any, byte: int) -> Any:
+        """Return the places of a byte, in order."""
+        size = -(-len(data) // _ROOM) * _ROOM
+        if self.hits is None or len(self.hits) < size:
+            self.hits, self.words, self.blocks = (np.empty(size // step, np.bool_) for step in (1, _WORD, _ROOM))
+        hits, words, blocks = self.hits[:size], self.words[: size // _WORD], self.blocks[: size // _ROOM]
+        np.equal(data, byte, out=hits[: len(data)])
+        hits[len(data) :] = False
+        np.not_equal(hits.view(np.uint64), 0, out=words)
+        np.not_equal(words.view(np.uint64), 0, out=blocks)
+        return _inside(_inside(blocks.nonzero()[0], words), hits)
+
+
+def _inside(where: Any, marks: Any) -> Any:
+    """Return the places of the marks in these words of eight."""
+    found = marks.view(np.uint64)[where].view(np.bool_).nonzero()[0]
+    return (where[found >> 3] << 3) + (found & 7)
+
+
+@lru_cache(maxsize=32)
+def _repeated(pattern: bytes, count: int) -> Any:
+    return np.tile(np.frombuffer(pattern, "<u8"), count)
 
 
 def learned(lines: Sequence[tuple[bytes, bytes]], unwanted: Iterable[str]) -> Places | None:
@@ -100,11 +149,8 @@ def _shape(heads: Sequence[bytes]) -> Shape | None:
         else:
             return None
     place = len(masks)
-    offsets = [*range(0, place - _WORD + 1, _WORD)]
-    if offsets[-1] != place - _WORD:
-        offsets.append(place - _WORD)
-    begins = tuple((offset, *_eight(bytes(values[offset : offset + _WORD]), bytes(masks[offset : offset + _WORD]))) for offset in offsets)
-    return Shape(place=place, begins=begins)
+    rest = bytes(-place % _ROOM)
+    return Shape(place=place, mask=bytes(masks) + rest, value=bytes(values) + rest)
 
 
 def _eight(value: bytes, mask: bytes) -> tuple[int, int]:
