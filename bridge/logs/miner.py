@@ -29,6 +29,8 @@ _MEMBERS: Final = 32
 """Texts of a template that are kept for the next run, and those without which it would read otherwise."""
 _FEW: Final = 1_500
 """Different texts up to which `re` masks them faster than RE2 does, whose import is spared."""
+_FEW_BEFORE: Final = 8_000
+"""The same before dates and UUIDs are masked: then most of the texts are equal."""
 _ALL: Final = (*DATES, *PASSES, *TYPED, (r"^ +| +$", ""))
 _RUN: Final = re.compile(r"<\*>(?:(?:, ?|::?|[./_=+-])?<\*>)+")
 
@@ -149,29 +151,32 @@ def mined(messages: Sequence[str], known: KnownTemplates | None = None) -> Mined
 
 
 def masks(collapsed: Iterable[str]) -> tuple[list[str], Any]:
-    """Return the distinct masked texts of distinct collapsed ones, and for each of those the number of its text (numpy array)."""
-    texts = list(collapsed)
-    if len(texts) <= _FEW:
-        return _masks_of_few(texts)
+    """Return the distinct masked texts of distinct collapsed ones, and for each of those the number of its text (numpy array).
+
+    Each pass leaves fewer distinct texts for the next one: while they are few, `re` makes them faster than RE2, whose import is spared.
+    """
+    texts = [text.encode("utf-8", "replace").decode() for text in collapsed]
+    rows: Any = np.arange(len(texts), dtype=np.int32)
+    for place, (pattern, replacement) in enumerate(_ALL):
+        if len(texts) > (_FEW_BEFORE if place < len(DATES) else _FEW):
+            return _masks_of_many(texts, rows, _ALL[place:])
+        # In RE2 a blank is no vertical tab, and the end is the text's own.
+        compiled = re.compile(pattern.replace(r"\s", r" \t\n\f\r").replace("$", r"\Z"), re.ASCII)
+        found = [compiled.sub(replacement, text) for text in texts]
+        numbers = {text: number for number, text in enumerate(dict.fromkeys(found))}
+        rows = np.fromiter((numbers[text] for text in found), dtype=np.int32, count=len(found))[rows]
+        texts = list(numbers)
+    return texts, rows
+
+
+def _masks_of_many(texts: Sequence[str], rows: Any, passes: Sequence[tuple[str, str]]) -> tuple[list[str], Any]:
     import pyarrow.compute as pc
 
     column = string_array(texts)
-    rows: Any = np.arange(len(column), dtype=np.int32)
-    for pattern, replacement in _ALL:
-        # Each pass leaves fewer distinct texts for the next one.
+    for pattern, replacement in passes:
         encoded = pc.replace_substring_regex(column, pattern, replacement).dictionary_encode()
         column, rows = encoded.dictionary, codes(encoded)[rows]
     return column.to_pylist(), rows
-
-
-def _masks_of_few(texts: Sequence[str]) -> tuple[list[str], Any]:
-    found = [text.encode("utf-8", "replace").decode() for text in texts]
-    for pattern, replacement in _ALL:
-        # In RE2 a blank is no vertical tab, and the end is the text's own.
-        compiled = re.compile(pattern.replace(r"\s", r" \t\n\f\r").replace("$", r"\Z"), re.ASCII)
-        found = [compiled.sub(replacement, text) for text in found]
-    numbers = {text: number for number, text in enumerate(dict.fromkeys(found))}
-    return list(numbers), np.fromiter((numbers[text] for text in found), dtype=np.int32, count=len(found))
 
 
 def _kept(texts: Iterable[str]) -> tuple[str, ...]:

@@ -145,6 +145,7 @@ def test_few_texts_and_many_are_masked_alike(texts: list[str]) -> None:
     few, numbers = miner.masks(distinct)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(miner, "_FEW", 0)
+        patch.setattr(miner, "_FEW_BEFORE", 0)
         many, others = miner.masks(distinct)
     assert [few[number] for number in numbers.tolist()] == [many[number] for number in others.tolist()]
 
