@@ -2,12 +2,14 @@
 
 The rows come by COPY in binary, which the driver reads into Arrow without a Python object a value, while the server
 goes on making them. COPY takes no values, so each is first bound, by the driver, to a setting that ends with the
-transaction, and read from there with the type that the server itself gives its place: `current_setting(...)::type`.
+transaction, and read from there with the type that the server itself gives its place: `current_setting(...)::type`,
+once a query where that leaves its plan as it is, else for each row (an index needs to know what it is compared with).
 Only a text that the server has just planned and described as one query comes here; so it can't end COPY's parentheses.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Sequence
@@ -30,6 +32,9 @@ _BATCH = 1 << 20
 """Bytes of a batch as the server sends it: small enough for the processor's cache."""
 _READABLE = frozenset({16, 20, 21, 23, 25, 700, 701, 1042, 1043, 1082, 1114, 1184, 1700})
 """Type ids that come out as psycopg's path gives them."""
+_FEW = 8
+"""Values that are tried to be read once a query; long lists are not."""
+_DOES = ("Node Type", "Relation Name", "Index Name", "Join Type", "Strategy", "Workers Planned", "Scan Direction")
 _PLACE = re.compile(r"%%|%\((\w+)\)s")
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 """Microseconds of the years 1 and 9999: outside lie infinity and what Python has no time for."""
@@ -94,7 +99,44 @@ def question(connection: psycopg.Connection[tuple[Any, ...]], text: str, argumen
         for number, (name, kind) in enumerate(zip(names, kinds, strict=True), 1)
         if kind
     }
-    return Question(text=_placed(text, reads), values=[bytes(value).decode() for value in dumped if value is not None], columns=columns)
+    values = [bytes(value).decode() for value in dumped if value is not None]
+    return Question(text=_cheaper(connection, text, reads, values), values=values, columns=columns)
+
+
+def _cheaper(connection: psycopg.Connection[tuple[Any, ...]], text: str, reads: dict[str, str], values: Sequence[str]) -> str:
+    """Return the text that reads each value once a query, where the server plans it the same way; else once a row.
+
+    A sub-select is computed once, and its value is unknown to the planner: what it would take an index for by the
+    value may become a scan. So both are planned, and compared node by node.
+    """
+    by_row = _placed(text, reads)
+    if not 0 < len(reads) <= _FEW:
+        return by_row
+    import psycopg
+
+    once = _placed(text, {name: f"(SELECT {read})" for name, read in reads.items()})
+    try:
+        with connection.transaction():
+            for number, value in enumerate(values, 1):
+                connection.execute("SELECT set_config(%s, %s, true)", [f"bridge.v{number}", value])
+            shapes = [
+                _shape(connection.execute(b"EXPLAIN (FORMAT JSON) " + each.encode(), prepare=True).fetchone()) for each in (by_row, once)
+            ]
+    except psycopg.Error:
+        return by_row
+    return once if shapes[0] == shapes[1] else by_row
+
+
+def _shape(row: tuple[Any, ...] | None) -> list[object]:
+    """Return what a plan does, node by node, without its numbers and the values that are computed first."""
+    waiting = [(0, json.loads(row[0])[0]["Plan"])] if row else []
+    found: list[object] = []
+    while waiting:
+        depth, node = waiting.pop()
+        if node.get("Parent Relationship") != "InitPlan":
+            found.append((depth, *(node.get(key) for key in _DOES)))
+            waiting += [(depth + 1, child) for child in node.get("Plans", ())]
+    return found
 
 
 def _placed(text: str, places: dict[str, str]) -> str:

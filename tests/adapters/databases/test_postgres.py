@@ -316,6 +316,36 @@ def test_the_fast_way_binds_values_with_the_types_that_the_server_gives_them(hos
     assert fast.table.sort_by("id").equals(slow.table.sort_by("id"))
 
 
+def test_the_fast_way_reads_a_value_once_only_where_the_plan_stays(
+    host: str, admin: psycopg.Connection[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("adbc_driver_postgresql")
+    asked: list[str] = []
+    real = postgres_fast.stream
+
+    def noted(session: Any, ask: postgres_fast.Question, *args: Any, **more: Any) -> None:
+        asked.append(ask.text)
+        real(session, ask, *args, **more)
+
+    monkeypatch.setattr(postgres_fast, "stream", noted)
+    for statement in (
+        b"CREATE TABLE skewed AS SELECT i AS id, CASE WHEN i <= 58000 THEN 'common' ELSE 'rare ' || i END AS word FROM generate_series(1, 60000) AS i",
+        b"CREATE INDEX ON skewed (word)",
+        b"GRANT SELECT ON skewed TO reader",
+        b"ANALYZE skewed",
+    ):
+        admin.execute(statement)
+    try:
+        for condition, value in (("id > :value", 0), ("word = :value", "common")):
+            query = BoundQuery(text=f"SELECT id FROM skewed WHERE {condition}", dialect="postgres", values={"value": value})  # noqa: S608 - the table above
+            assert opened(host).run(query, Limits(rows=100_000, seconds=20, cost=1e7)).table.num_rows in {60_000, 58_000}
+    finally:
+        admin.execute("DROP TABLE skewed")
+    # By a value that it does not know the server would take the index for 58,000 of 60,000 rows.
+    assert asked[0].endswith("WHERE \"id\" > (SELECT (current_setting('bridge.v1')::smallint))")
+    assert asked[1].endswith("WHERE \"word\" = (current_setting('bridge.v1')::text)")
+
+
 def test_the_fast_way_times_out_and_is_cancelled(host: str, many: int, admin: psycopg.Connection[tuple[Any, ...]]) -> None:
     pytest.importorskip("adbc_driver_postgresql")
     assert many
