@@ -249,7 +249,7 @@ def _level(word: str) -> str:
     """Return the level that a word means; a slip of the pen is an InputError, a level of the logs' own is taken as it is."""
     import difflib
 
-    from bridge.logs.records import LEVELS, level_of
+    from bridge.logs.names import LEVELS, level_of
 
     level = level_of(word)
     near = difflib.get_close_matches(level, LEVELS, n=1)

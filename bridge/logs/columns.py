@@ -13,7 +13,8 @@ import msgspec
 
 from bridge.logs import raw
 from bridge.logs.formats.json_lines import EXPORTS
-from bridge.logs.records import MESSAGE_LIMIT, Event, Mapper, level_of
+from bridge.logs.names import level_of, rare_names
+from bridge.logs.records import MESSAGE_LIMIT, Event, Mapper
 from bridge.logs.scan import Scanner
 from bridge.logs.times import Clockwork, TimeError, parse_text
 
@@ -73,14 +74,13 @@ def _lines_of(scanner: Scanner, head: bytes) -> _Lines | None:
         if seen is None or "." in seen:
             if part in {"at", "message"}:
                 return None
-            before.extend(name for name in names if "." not in name)
+            before.extend(name for name in (*names, *rare_names(part)) if "." not in name)
             continue
         keys[part] = seen
         before.extend(name for name in names[: names.index(seen)] if "." not in name)
     extra = [name for name in dict.fromkeys(before) if name not in keys.values()]
-    wide = sorted(
-        {name.partition(".")[0] for part in options for name in options[part].names if "." in name} - set(extra) - set(keys.values())
-    )
+    looked = [name for part in options for name in (*options[part].names, *(() if part in keys else rare_names(part)))]
+    wide = sorted({name.partition(".")[0] for name in looked if "." in name} - set(extra) - set(keys.values()))
     columns = list(dict.fromkeys(keys.values()))
     renamed = {f"c{number}": name for number, name in enumerate(columns)} | {
         f"x{number}": name for number, name in enumerate([*extra, *wide])
@@ -122,7 +122,11 @@ class _Lines:
             return None
         by_name = {name: pa.array(list(map(operator.attrgetter(f"c{n}"), found)), pa.string()) for n, name in enumerate(self.columns)}
         get = {part: by_name[name] for part, name in self.keys.items()}
-        if get["at"].null_count or ("message" in get and (get["message"].null_count or _longest(get["message"]) > MESSAGE_LIMIT)):
+        if (
+            get["at"].null_count
+            or ("level" in get and get["level"].null_count)
+            or ("message" in get and (get["message"].null_count or _longest(get["message"]) > MESSAGE_LIMIT))
+        ):
             return None
         try:
             at = pc.cast(get["at"], pa.timestamp("us", "UTC"))
@@ -159,6 +163,8 @@ class _Lines:
                 columns[part] = [constant] * len(found) if values is None else [value or "" for value in values]
             elif part == "level":
                 levels = {word: level_of(word) for word in set(values or ())}
+                if None in levels:
+                    return None  # a name that is rare may have it
                 columns[part] = [""] * len(found) if values is None else [levels[word] for word in values]
             elif part != "at":
                 columns[part] = ([""] if part == "message" else [None]) * len(found) if values is None else values

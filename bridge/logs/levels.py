@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bridge.logs import raw
+from bridge.logs.names import level_of, spellings, usual_names
 from bridge.logs.options import SourceOptions
 from bridge.logs.question import Needles
-from bridge.logs.records import level_of, spellings, usual_names
 from bridge.logs.scan import Scanner
 
 if TYPE_CHECKING:

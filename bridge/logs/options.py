@@ -11,7 +11,7 @@ from typing import Any, Final
 from bridge.errors import InputError, Problem
 from bridge.logs.times import zone_of
 
-FORMATS: Final = ("json", "logfmt", "nginx", "text", "csv", "syslog", "docker", "cri")
+FORMATS: Final = ("json", "logfmt", "nginx", "text", "csv", "w3c", "syslog", "docker", "cri")
 PARTS: Final = ("at", "level", "message", "account_id", "trace_id", "service")
 _KEYS: Final = (
     "paths",
@@ -26,6 +26,7 @@ _KEYS: Final = (
     "json_column",
     "columns",
     "delimiter",
+    "dates",
 )
 _EXAMPLE: Final = "formats: {jobs: {pattern: '(?P<at>\\S+) (?P<level>\\w+) (?P<message>.*)', samples: ['2026-03-10T02:00:00Z INFO done']}}"
 _GROUPS: Final = ("level", "message", "account_id", "trace_id", "service")
@@ -61,7 +62,10 @@ class SourceOptions:
     account_from_trace: bool = False
     json_column: str | None = None
     columns: tuple[str, ...] = ()
-    delimiter: str = ","
+    delimiter: str | None = None
+    """None: the one that splits the header into the most columns."""
+    dates: str | None = None
+    """Order of day, month and year in dates like 03/10/2026: ymd, dmy or mdy."""
 
 
 def parse_sources(values: Mapping[str, Any], where: str) -> tuple[SourceOptions, ...]:
@@ -169,6 +173,7 @@ class _Checker:
             json_column=self.text(item, "json_column", where),
             columns=self.texts(item, "columns", where, required=False),
             delimiter=self.delimiter(item, where),
+            dates=self.choice(item, "dates", ("ymd", "dmy", "mdy"), where),
         )
 
     def text(self, item: Mapping[str, Any], key: str, where: str) -> str | None:
@@ -233,12 +238,14 @@ class _Checker:
             self.add(f"date must be a day, not {value!r}", where, "date: 2026-03-10")
             return None
 
-    def delimiter(self, item: Mapping[str, Any], where: str) -> str:
-        value = item.get("delimiter", ",")
+    def delimiter(self, item: Mapping[str, Any], where: str) -> str | None:
+        value = item.get("delimiter")
+        if value is None:
+            return None
         if isinstance(value, str) and len(value) == 1 and value not in '"\r\n':
             return value
         self.add(f"delimiter must be one character, not {value!r}", where, "delimiter: ';' or delimiter: \"\\t\"")
-        return ","
+        return None
 
     def pattern(self, value: Any, key: str, where: str) -> re.Pattern[str] | None:
         if not isinstance(value, str) or not value:

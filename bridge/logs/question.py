@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
+from bridge.logs.names import level_of
 from bridge.logs.options import PARTS
-from bridge.logs.records import Event, level_of
+from bridge.logs.records import Event
 
 Needles = tuple[bytes, ...]
 """One of these stands in the lines of every event that fits."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from bridge.logs.names import LEVEL_WORD, TIMES, level_of, rare_names, usual_names
 from bridge.logs.options import PARTS, FieldRef, SourceOptions
 from bridge.logs.times import Clockwork, TimeError, parse_value
 
@@ -84,6 +85,8 @@ class Format:
     """Fields may stand as key=value inside the message."""
     spans: bool = False
     """Only the lines before tell what a line is: such a file is read from its beginning, not searched."""
+    located: bool = True
+    """False: where the time stands was learned from this file."""
     composed: bool = False
     """Message and level are made of the line's parts: their words need not stand in it."""
     open_lines: int = 1_000
@@ -115,155 +118,10 @@ class Event(NamedTuple):
     offset: int
 
 
-_USUAL: Final[Mapping[str, tuple[str, ...]]] = {
-    "at": (
-        "at",
-        "ts",
-        "time",
-        "timestamp",
-        "@timestamp",
-        "Timestamp",
-        "datetime",
-        "date",
-        "event_time",
-        "eventTime",
-        "asctime",
-        "t",
-        "__REALTIME_TIMESTAMP",
-    ),
-    "level": ("level", "severity", "lvl", "log.level", "levelname", "loglevel", "log_level", "Level", "priority", "PRIORITY"),
-    "message": (
-        "message",
-        "msg",
-        "event",
-        "log",
-        "text",
-        "body",
-        "short_message",
-        "textPayload",
-        "jsonPayload.message",
-        "jsonPayload.msg",
-        "error",
-        "Message",
-        "@message",
-        "MESSAGE",
-        "Log",
-    ),
-    "account_id": (
-        "account_id",
-        "accountId",
-        "account",
-        "account.id",
-        "acct",
-        "tenant_id",
-        "tenant",
-        "organization_id",
-        "org_id",
-        "customer_id",
-        "jsonPayload.account_id",
-        "jsonPayload.accountId",
-    ),
-    "trace_id": (
-        "trace_id",
-        "traceId",
-        "traceID",
-        "TraceID",
-        "trace",
-        "trace.id",
-        "traceid",
-        "dd.trace_id",
-        "request_id",
-        "requestId",
-        "correlation_id",
-    ),
-    "service": (
-        "service",
-        "service.name",
-        "svc",
-        "serviceName",
-        "app",
-        "application",
-        "SYSLOG_IDENTIFIER",
-        "resource.labels.container_name",
-        "resource.labels.service_name",
-        "resource.labels.function_name",
-        "resource.labels.module_id",
-        "kubernetes.labels.app",
-        "kubernetes.container_name",
-        "kubernetes.pod_name",
-        "pod_name",
-        "PodName",
-    ),
-}
-LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
-_LEVELS: Final = {
-    "WARNING": "WARN",
-    "ERR": "ERROR",
-    "SEVERE": "ERROR",
-    "CRITICAL": "FATAL",
-    "CRIT": "FATAL",
-    "EMERG": "FATAL",
-    "EMERGENCY": "FATAL",
-    "ALERT": "FATAL",
-    "PANIC": "FATAL",
-    "FINE": "DEBUG",
-    "FINER": "TRACE",
-    "FINEST": "TRACE",
-    "INFORMATION": "INFO",
-    "INFORMATIONAL": "INFO",
-    "NOTICE": "INFO",
-    "DBG": "DEBUG",
-    "VERBOSE": "DEBUG",
-    "D": "DEBUG",
-    "I": "INFO",
-    "W": "WARN",
-    "E": "ERROR",
-    "F": "FATAL",
-    "V": "TRACE",
-    "10": "TRACE",
-    "20": "DEBUG",
-    "30": "INFO",
-    "40": "WARN",
-    "50": "ERROR",
-    "60": "FATAL",
-    "0": "FATAL",
-    "1": "FATAL",
-    "2": "FATAL",
-    "3": "ERROR",
-    "4": "WARN",
-    "5": "INFO",
-    "6": "INFO",
-    "7": "DEBUG",
-}
-
-
 _CANONICAL: Final = ("INFO", "DEBUG", "ERROR", "WARN", "TRACE", "FATAL")
+_BELOW: Final = re.compile(r"(SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): ")
+"""java.util.logging writes the level on the line below the time."""
 _NOTHING: Final = frozenset({"", "-", "null", "None", "none", "nil"})
-
-
-def usual_names(part: str) -> tuple[str, ...]:
-    """Return the field names that a part of an event is looked for under when nothing is mapped."""
-    return _USUAL[part]
-
-
-def level_of(value: object) -> str:
-    """Return TRACE, DEBUG, INFO, WARN, ERROR or FATAL; an unknown word in upper case; empty for none.
-
-    Numbers: 10 to 60 as bunyan and pino write them, 0 to 7 as syslog does.
-    """
-    text = str(value).strip().upper() if value is not None else ""
-    return _LEVELS.get(text, text)
-
-
-def spellings(level: str) -> list[str]:
-    """Return the words that `level_of` reads as this level, in upper case."""
-    return [level, *(word for word, name in _LEVELS.items() if name == level and word.isalpha() and len(word) > 1)]
-
-
-def words_of(levels: Iterable[str]) -> list[str]:
-    """Return every text, in upper case, that `level_of` reads as one of these levels."""
-    wanted = frozenset(levels)
-    return sorted({word for word in (*_LEVELS, *wanted) if level_of(word) in wanted})
 
 
 Plan = tuple[tuple[str, str | None, tuple[tuple[str, ...], ...], re.Pattern[str] | None], ...]
@@ -281,6 +139,8 @@ class Mapper:
     clockwork: Clockwork
     plans: dict[tuple[str, ...], Plan]
     """For each set of keys seen: where its parts may be. A cache, bounded."""
+    rare: Mapping[str, FieldRef]
+    """For parts that the source doesn't map: names that are looked for where no usual one is there."""
     attributes: bool = True
     """False: nobody asks for them, so they are not made."""
 
@@ -299,6 +159,10 @@ class Mapper:
                 found[part] = value
             elif (value := self._lookup(record, paths, pattern, used, inner)) is not None:
                 found[part] = value
+        if "at" not in found or type(found.get("message")) is dict:
+            opened = self._opened(record, found)
+            if opened is not None:
+                return self.event(opened, offset, extra, unread)
         try:
             at = self._time(found.get("at"), record)
         except TimeError as error:
@@ -310,9 +174,7 @@ class Mapper:
                 attributes = _without(attributes, path)
         if unread:
             attributes["unread"] = unread
-        message = _text(found["message"]) if "message" in found else _text(attributes) if attributes else ""
-        if extra:
-            message = f"{message}\n{extra}"
+        message = _message(found, attributes, extra)
         if self.pairs or self.patterns:
             message = self._patterns(message, found, attributes)
         service = self.service if self.service is not None else _name(found.get("service")) or ""
@@ -327,6 +189,12 @@ class Mapper:
             _encoded(attributes) if self.attributes else "{}",
             offset,
         )
+
+    def _opened(self, record: Record, found: dict[str, Any]) -> Record | None:
+        """Return the record on one level, where its time or its message is inside an object; None: it is not."""
+        if "at" not in found:
+            return _around(record) if "at" in self.rare else None
+        return _above(record, found["message"])
 
     def _time(self, value: object, record: Record) -> int:
         if isinstance(value, Instant):
@@ -348,6 +216,10 @@ class Mapper:
                     paths.append((name,))
                 elif "." in name:
                     paths.extend(_splits(name, present))
+            if not paths and part in self.rare:
+                ref = self.rare[part]  # noqa: PLW2901 - its names are looked for instead
+                for name in ref.names:
+                    paths.extend([(name,)] if name in present else _splits(name, present) if "." in name else [])
             if paths:
                 simple = paths[0][0] if len(paths[0]) == 1 and ref.pattern is None else None
                 plan.append((part, simple, tuple(paths), ref.pattern))
@@ -410,7 +282,12 @@ def mapper(
     options: SourceOptions, form: Format, clockwork: Clockwork, *, attributes: bool = True, parts: frozenset[str] | None = None
 ) -> Mapper:
     """Return the mapper of a source for one of its files."""
-    refs = {part: options.fields.get(part) or FieldRef(names=_USUAL[part]) for part in PARTS if parts is None or part in parts}
+    refs = {part: options.fields.get(part) or FieldRef(names=usual_names(part)) for part in PARTS if parts is None or part in parts}
+    rare = {
+        part: FieldRef(names=rare_names(part), pattern=LEVEL_WORD if part == "level" else None)
+        for part in refs
+        if part not in options.fields and rare_names(part)
+    }
     pairs = {}
     if form.pairs:
         for part in ("account_id", "trace_id", *(name for name in ("level", "service") if name in options.fields)):
@@ -424,6 +301,7 @@ def mapper(
         pairs=pairs,
         clockwork=clockwork,
         plans={},
+        rare=rare,
         attributes=attributes,
     )
 
@@ -449,6 +327,34 @@ def _without(fields: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
         return {key: value for key, value in fields.items() if key != head}
     left = _without(inner, tuple(rest))
     return {**fields, head: left} if left else {key: value for key, value in fields.items() if key != head}
+
+
+def _around(record: Record) -> Record | None:
+    """Return the event inside a record that has no time of its own, with the fields around it; None: nothing inside has one."""
+    if "timestampSeconds" in record and str(record["timestampSeconds"]).isdigit():  # Google's logging agent
+        nanos = record.get("timestampNanos")
+        return {**record, "at": int(record["timestampSeconds"]) * 1_000_000_000 + (nanos if isinstance(nanos, int) else 0)}
+    for key, value in record.items():
+        if type(value) is dict and any(value.get(name) is not None for name in TIMES & value.keys()):
+            return {**value, **{name: item for name, item in record.items() if name != key and name not in value}}
+    return None
+
+
+def _above(record: Record, inner: Record) -> Record | None:
+    """Return a record whose message is an object that has a message: both on one level; the outer fields count before the inner ones."""
+    if not any(isinstance(inner.get(name), str) for name in usual_names("message")):
+        return None
+    return {**inner, **{name: item for name, item in record.items() if item is not inner}}
+
+
+def _message(found: dict[str, Any], attributes: dict[str, Any], extra: str) -> str:
+    """Return the message with the lines below it; they may tell its level."""
+    message = _text(found["message"]) if "message" in found else _text(attributes) if attributes else ""
+    if not extra:
+        return message
+    if "level" not in found and (below := _BELOW.match(extra)):
+        found["level"] = below[1]
+    return f"{message}\n{extra}" if message else extra
 
 
 def _text(value: Any) -> str:

@@ -12,8 +12,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from bridge.logs.ask import Answer
+from bridge.logs.names import level_of
 from bridge.logs.question import Question
-from bridge.logs.records import MESSAGE_LIMIT, Event, level_of
+from bridge.logs.records import MESSAGE_LIMIT, Event
 from bridge.logs.scan import FileReport, Tally
 
 if TYPE_CHECKING:

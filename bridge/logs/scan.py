@@ -157,7 +157,7 @@ def scanner_of(
     clockwork = clockwork_of(path, options)
     kind = options.format or sniff.sniff(block).name
     form = sniff.make(kind, options, clockwork, block)
-    locator = sniff.locator(kind, options, block) if narrow else None
+    locator = sniff.locator(kind, options, block) if narrow and form.located else None
     return Scanner(
         name=name,
         index=index,
@@ -177,7 +177,7 @@ def clockwork_of(path: Path, options: SourceOptions) -> Clockwork:
         latest = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
     except OSError:
         latest = None
-    return Clockwork(zone=options.zone, year=options.year, date=options.date, latest=latest)
+    return Clockwork(zone=options.zone, year=options.year, date=options.date, order=options.dates, latest=latest)
 
 
 def _feed(scanner: Scanner, block: bytes, offset: int, wanted: Wanted | None, options: SourceOptions) -> None:

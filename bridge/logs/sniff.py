@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Final
 
+from bridge.logs.names import LEVELS, rare_names, usual_names
 from bridge.logs.options import SourceOptions
-from bridge.logs.records import Format, Header, Locator, Parsed, usual_names
+from bridge.logs.records import Format, Header, Locator, Parsed
 from bridge.logs.times import Clockwork
 
 _SAMPLE: Final = 200
 _SAMPLE_BYTES: Final = 1_000_000
 _SNIFFED: Final = 256 * 1024
-_ORDER: Final = ("docker", "cri", "json", "nginx", "syslog", "logfmt", "csv", "text")
+_ORDER: Final = ("docker", "cri", "json", "w3c", "nginx", "syslog", "logfmt", "csv", "text")
 """From the strictest to the laxest: the first that reads nearly as much as the best wins."""
 _WRAPPERS: Final = ("docker", "cri")
-SPANNING: Final = frozenset({"csv", "json document", "text by day", *_WRAPPERS})
+SPANNING: Final = frozenset({"csv", "w3c", "json document", "text by day", *_WRAPPERS})
 """Formats that are read from the beginning of a file: see `Format.spans`."""
+_DELIMITERS: Final = (",", "\t", ";", "|")
 _HEAD: Final = 64 * 1024
 _HALF: Final = 0.5
 _NEARLY: Final = 0.9
 _ENOUGH_COLUMNS: Final = 3
+_PAIR: Final = re.compile(r"[^\s=\"]+=")
+_SYSLOG: Final = re.compile(r"^(?:\d+ )?<\d{1,3}>|^[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:|\S\[\d+\]: | kernel: ")
+"""What stands in one line at least, before times in ISO 8601 are taken for those of a syslog."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +73,15 @@ def make(kind: str, options: SourceOptions, clockwork: Clockwork, block: bytes =
     if kind == "csv":
         from bridge.logs.formats.delimited import delimited
 
-        return delimited(columns=options.columns, delimiter=options.delimiter, json_column=options.json_column, clockwork=clockwork)
+        sign = options.delimiter or delimiter_of(_lines(block)[:1])
+        return delimited(columns=options.columns, delimiter=sign, json_column=options.json_column, clockwork=clockwork)
+    if kind == "w3c":
+        from bridge.logs.formats.w3c import w3c
+
+        return w3c()
     from bridge.logs.formats.plain import plain
 
-    return plain(clockwork)
+    return plain(clockwork, _lines(block))
 
 
 def sniff(block: bytes, *, everything: bool = False) -> Sniffed:
@@ -88,9 +99,18 @@ def sniff(block: bytes, *, everything: bool = False) -> Sniffed:
         shares[kind] = _share(kind, lines)
         if shares[kind] >= _NEARLY and not everything:
             break
+    most = max(shares.values())
+    if most < _HALF and (led := _share("text", lines, led=True)) > 2 * most:
+        shares["text"] = led  # the laxest of all: a time anywhere
     best = max(shares.values())
     name = next(kind for kind, share in shares.items() if share >= _NEARLY * best) if best else "text"
     return Sniffed(name=name, shares=shares, lines=len(lines))
+
+
+def delimiter_of(lines: Sequence[str]) -> str:
+    """Return what splits a header into the most columns: comma, tab, semicolon or bar."""
+    header = lines[0] if lines else ""
+    return max(_DELIMITERS, key=header.count)
 
 
 def _lines(block: bytes) -> list[str]:
@@ -114,7 +134,8 @@ def _wrapper(kind: str, options: SourceOptions, clockwork: Clockwork, lines: lis
     return wrapped.wrapped(kind, unwrap, lambda clock: make(kind_inside, options, clock), clockwork, timed=timed)
 
 
-def _share(kind: str, lines: list[str]) -> float:
+def _share(kind: str, lines: list[str], *, led: bool = False) -> float:
+    """Return the share of the lines that a format reads as events; `led`: text whose times stand behind other words counts."""
     if kind in _WRAPPERS:
         mark = '"stream"' if kind == "docker" else " std"
         if not any(mark in line for line in lines):
@@ -123,23 +144,37 @@ def _share(kind: str, lines: list[str]) -> float:
 
         unwrap = {"docker": wrapped.docker, "cri": wrapped.cri}[kind]
         return sum(unwrap(line) is not None for line in lines) / len(lines) if lines else 0.0
+    if kind == "w3c":
+        from bridge.logs.formats.w3c import is_w3c
+
+        if not is_w3c(lines):
+            return 0.0
+    if kind == "syslog" and not any(_SYSLOG.search(line) for line in lines):
+        return 0.0
     # Only the shape is judged: what zone or year the times have is said in bridge.yaml.
-    form = make(kind, SourceOptions(paths=()), Clockwork(zone=UTC, year=2000))
-    good = sum(_reads(kind, form, line) for line in lines)
+    head = "\n".join(lines).encode("utf-8", "replace") if kind != "text" or led else b""
+    form = make(kind, SourceOptions(paths=()), Clockwork(zone=UTC, year=2000, order="ymd"), head)
+    good = sum(_reads(kind, form, line, lines) for line in lines)
     return good / len(lines) if lines else 0.0
 
 
-def _reads(kind: str, form: Format, line: str) -> bool:
+def _reads(kind: str, form: Format, line: str, lines: Sequence[str]) -> bool:
     outcome = form.decode(line)
     if kind == "logfmt" and isinstance(outcome, dict):
-        return any(name in outcome for name in usual_names("at"))
+        return _PAIR.match(line) is not None and any(name in outcome for name in usual_names("at"))
     if kind == "csv":
         if isinstance(outcome, Header):
-            return line.count(",") >= _ENOUGH_COLUMNS - 1 and any(name in line.split(",") for name in usual_names("at"))
-        return isinstance(outcome, dict) and len(outcome) >= _ENOUGH_COLUMNS and any(name in outcome for name in usual_names("at"))
+            return _named_columns(line.split(delimiter_of(lines)))
+        return isinstance(outcome, dict) and _named_columns(outcome)
     if kind == "syslog" and isinstance(outcome, dict):
-        return "app" in outcome
+        return ("app" in outcome or line[:1] == "<") and str(outcome.get("host", "")).upper() not in LEVELS
+    if kind == "w3c":
+        return isinstance(outcome, dict | Header)
     return isinstance(outcome, dict | Parsed)
+
+
+def _named_columns(names: Collection[str]) -> bool:
+    return len(names) >= _ENOUGH_COLUMNS and any(name in names for name in (*usual_names("at"), *rare_names("at")))
 
 
 def locator(kind: str, options: SourceOptions, block: bytes) -> Locator | None:
@@ -148,11 +183,12 @@ def locator(kind: str, options: SourceOptions, block: bytes) -> Locator | None:
         return Locator(kind="start" if kind == "text" else "bracket")
     ref = options.fields.get("at")
     names = ref.names if ref else usual_names("at")
-    if (ref and ref.pattern) or options.date is not None or kind in {"syslog", *_WRAPPERS} or options.pattern is not None:
+    if (ref and ref.pattern) or options.date is not None or kind in {"syslog", "w3c", *_WRAPPERS} or options.pattern is not None:
         return None
     sample = block[:_SAMPLE_BYTES]
     if kind == "csv":
-        header = [name.strip('" \r') for name in sample.split(b"\n", 1)[0].decode("utf-8", "replace").split(options.delimiter)]
+        first_line = sample.split(b"\n", 1)[0].decode("utf-8", "replace")
+        header = [name.strip('" \r') for name in first_line.split(options.delimiter or delimiter_of([first_line]))]
         columns = list(options.columns) or header
         first = next((name for name in names if name in columns), None)
         return Locator(kind="start") if first is not None and columns[0] == first else None

@@ -201,19 +201,22 @@ def _access(raw: Bytes, at: Ints, zone: tzinfo | None) -> Ints:
 
 def _on_axis(raw: Bytes, local: Ints, end: Ints, fine: Mask, zone: tzinfo | None) -> Ints:
     """Apply the offset that follows at `end`, else the declared zone where it has a fixed offset around that time."""
-    end = end + (_is(raw, end, b" ") & _is(raw, end + 1, b"+-"))
+    blank = _is(raw, end, b" ") & _is(raw, end + 1, b"+-")
+    end = end + blank
     sign = np.where(_is(raw, end, b"+"), 1, np.where(_is(raw, end, b"-"), -1, 0))
     hours, fine_hours = _digits(raw, end + 1, 2)
     colon = _is(raw, end + 3, b":")
     minutes, fine_minutes = _digits(raw, end + 3 + colon, 2)
     offset = sign * (hours * 3_600 + np.where(fine_minutes, minutes, 0) * 60)
     zulu = _is(raw, end, b"Z")
-    explicit = fine & (zulu | ((sign != 0) & fine_hours))
+    # Behind a blank, two digits are a number and no offset.
+    explicit = fine & (zulu | ((sign != 0) & fine_hours & (~blank | fine_minutes)))
     result = np.full(len(local), UNKNOWN, dtype=np.int64)
     result[explicit] = (local[explicit] - np.where(zulu, 0, offset)[explicit]) * SECOND
     # Blank, quote, bracket or comma: no zone follows. `2026-03-10 02:00:01 CET` is decoded.
     named = _is(raw, end, b" ") & _is(raw, end + 1, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     named &= ~_levels(raw, end + 1)
+    named |= _is(raw, end, b" ") & _is(raw, end + 1, b"ap") & _is(raw, end + 2, b"m")
     bare = fine & ~explicit & (sign == 0) & _is(raw, end, b' "],|\t\n') & ~named
     if zone is not None and bare.any():
         result[bare] = _declared(local[bare], zone)

@@ -23,8 +23,9 @@ from bridge.errors import BridgeError, InputError, RefusedError, RetryLaterError
 from bridge.logs import sniff
 from bridge.logs.counting import Counting
 from bridge.logs.options import FORMATS, SourceOptions, parse_sources
+from bridge.logs.names import words_of
 from bridge.logs.question import CORE, Question
-from bridge.logs.records import Event, Format, Instant, Mapper, mapper, words_of
+from bridge.logs.records import Event, Format, Instant, Mapper, mapper
 from bridge.logs.remote import (
     MOST_EVENTS,
     Around,

@@ -26,8 +26,9 @@ from bridge.adapters.log_sources.http_client import KEYS, Client, opened
 from bridge.adapters.option_keys import OptionReader
 from bridge.errors import BridgeError, InputError, RetryLaterError
 from bridge.logs.counting import Counting
+from bridge.logs.names import level_of, words_of
 from bridge.logs.question import CORE, Question, as_text, field_of
-from bridge.logs.records import Event, level_of, words_of
+from bridge.logs.records import Event
 from bridge.logs.remote import (
     MOST_EVENTS,
     MOST_GROUPS,
@@ -116,73 +117,31 @@ class OpenSearchLogs:
         return first_fitting(self._pages(question, around), question, limit, cap=self.caps[0], name=self.name)
 
     def count(self, question: Question, counting: Counting) -> list[str]:
-        """Count by aggregations where they are exact, else from events."""
-        fields = [name for name in counting.fields if name not in {"template", "file"}]
-        keys = [*fields, *(["message"] if "template" in counting.fields else [])]
-        for name in keys:
-            self._known(name)
-        exact = not question.grep and all(bound is None or bound % _MILLISECOND == 0 for bound in (question.start, question.end))
-        if exact and "message" in keys:
-            exact = self._types(("message",)).get(self.columns["message"]) in {"keyword", "wildcard"}
-        if exact:
-            rows, cut = self._groups(question, counting, keys)
-            # A message beyond what the keyword field keeps is in no group: its events are counted as missing.
-            if "message" not in keys or all(row[1].get("message") is not None for row in rows):
-                counting.add_groups(self._group(row, counting, fields) for row in rows)
-                return (
-                    [f"{self.name}: cut at the cap of {self.caps[1]:,} groups: the counts are too low; narrow the question"] if cut else []
-                )
-        found = self.events(question, self.caps[0])
-        counted_from(found.events, counting, self.name)
-        return (
-            [f"{self.name}: counted from the first {self.caps[0]:,} events only: the counts are too low"] if found.cut else found.problems
-        )
+        """Count there what can be counted there exactly, and read the rest."""
+        template = "template" in counting.fields
+        counted = self._counted(question, counting.fields, every=counting.every, shrink=template and "message" not in counting.fields)
+        names = [name for name in counting.fields if name != "template"]
+        for bucket, event, whole, events in counted.groups:
+            values = [self.name if name == "file" else value_of(event, name) for name in names]
+            text = ((event.message, "") if whole else (None, event.message)) if template else ()
+            counting.add_groups([(bucket, *values, *text, events)])
+        counted_from(counted.read, counting, self.name)
+        return self._problems(counted)
 
     def texts(self, question: Question) -> Texts:
-        """Return the different messages, counted as `count` does."""
-        return texts_by_count(self, question)
+        """Return the different messages, their values shrunk where that was done there."""
+        counted = self._counted(question, ("message",), every=None, shrink=True)
+        texts = Texts(problems=self._problems(counted))
+        for _, event, whole, events in counted.groups:
+            place = texts.whole if whole else texts.collapsed
+            place[event.message] = place.get(event.message, 0) + events
+        for event in counted.read:
+            texts.whole[event.message] = texts.whole.get(event.message, 0) + 1
+        return texts
 
     def steps(self, question: Question, by: str) -> Steps:  # noqa: ARG002 - whole events have every group
         """Return the events: texts can't be numbered there."""
         return steps_by_events(self, question)
-
-    def _group(self, row: tuple[int, dict[str, Any], int], counting: Counting, fields: Sequence[str]) -> tuple[Any, ...]:
-        at, values, events = row
-        shown = [
-            self.name if name == "file" else getattr(event_of(0, {name: values[name]}), name) if name in CORE else as_text(values[name])
-            for name in (*fields, *(["file"] if "file" in counting.fields else []))
-        ]
-        by_name = dict(zip((*fields, "file"), shown, strict=False))
-        kept = [by_name[name] for name in counting.fields if name != "template"]
-        template = [event_of(0, values).message, ""] if "template" in counting.fields else []
-        return (at, *kept, *template, events)
-
-    def _groups(self, question: Question, counting: Counting, keys: Sequence[str]) -> tuple[list[tuple[int, dict[str, Any], int]], bool]:
-        """Return (bucket, values, events) of the composite aggregation, and whether the cap cut it."""
-        every = counting.every
-        sources: list[dict[str, Any]] = []
-        if every:
-            sources.append({"bucket": {"date_histogram": {"field": self.columns["at"], "fixed_interval": f"{every // 1_000_000}s"}}})
-        sources += [{f"k{number}": {"terms": {"field": self.columns[name], "missing_bucket": True}}} for number, name in enumerate(keys)]
-        query = self._query(question, None)
-        if not sources:
-            found = self._search({"size": 0, "track_total_hits": True, "query": query}, index=True)
-            return [(0, {}, int(found["hits"]["total"]["value"]))], False
-        rows: list[tuple[int, dict[str, Any], int]] = []
-        after: Any = None
-        while True:
-            composite = {"size": _PAGE, "sources": sources, **({"after": after} if after is not None else {})}
-            found = self._search({"size": 0, "query": query, "aggs": {"groups": {"composite": composite}}}, index=True)
-            groups = found["aggregations"]["groups"]
-            for bucket in groups["buckets"]:
-                key = bucket["key"]
-                values = {name: key.get(f"k{number}") for number, name in enumerate(keys)}
-                rows.append((int(key["bucket"]) * 1_000 if every else 0, values, int(bucket["doc_count"])))
-            after = groups.get("after_key")
-            if after is None or not groups["buckets"]:
-                return rows, False
-            if len(rows) >= self.caps[1]:
-                return rows, True
 
     def _pages(self, question: Question, around: Around | None) -> Iterator[Event | None]:
         """Yield the documents in time order, None for one without a time that can be read."""

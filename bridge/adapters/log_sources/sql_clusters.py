@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 from bridge.errors import InputError, Problem
 from bridge.logs import sql
 from bridge.logs.counting import Counting
+from bridge.logs.names import level_of, words_of
 from bridge.logs.question import CORE, Question, as_text
-from bridge.logs.records import level_of, words_of
 from bridge.logs.remote import MOST_EVENTS, MOST_GROUPS, Around, Found, Texts, event_of, select_from
 from bridge.logs.times import EPOCH
 from bridge.model.filing import Check

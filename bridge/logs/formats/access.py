@@ -91,7 +91,7 @@ def custom(name: str, pattern: re.Pattern[str], clockwork: Clockwork) -> Format:
             at = Instant(parse_text(time or "", clockwork))
         except TimeError as error:
             return Rejected(str(error))
-        return {"at": at, **_named_fields(fields)}
+        return {"at": at, **named_fields(fields)}
 
     return Format(name=name, decode=decode, restarts=lambda _: True, composed=True)
 
@@ -155,7 +155,7 @@ def _parts(literals: Sequence[str], names: Sequence[str]) -> list[tuple[str, boo
     return [(part, is_name) for part, is_name in found if part]
 
 
-def _named_fields(fields: Record) -> Record:
+def named_fields(fields: Record) -> Record:
     """Return the fields of a log_format under the names of the combined form, with level and message."""
     record = {_COMBINED.get(key, key): value for key, value in fields.items()}
     status = record.get("status", "")

@@ -8,15 +8,19 @@ from typing import Any
 
 import msgspec
 
-from bridge.logs.records import Outcome, Parsed, Record, usual_names
+from bridge.logs.names import TIMES, usual_names
+from bridge.logs.records import Outcome, Parsed, Record
 
+_LISTS = ("Records", "records", "events", "logs", "entries", "results", "items")
+_FEW = 4
+"""Keys of an object that is nothing but a delivery."""
 _DOCKER = frozenset({"log", "stream", "time"})
 _LAMBDA = re.compile(
     r"(?:\d{4}-\d\d-\d\dT[\d:.]+Z?\s+)?(?:[0-9a-f-]{4,36}\s+)?\[?(TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|FATAL|CRITICAL)\b\]?[\s:]"
 )
 
 
-def exported(value: Record) -> Outcome:
+def exported(value: Record) -> Outcome:  # noqa: PLR0911 - one for each export
     """Return the events inside such an object; the object itself where it is another thing with the same key.
 
     OTLP: resourceLogs / scopeLogs / logRecords, attributes of the resource with each event
@@ -33,6 +37,10 @@ def exported(value: Record) -> Outcome:
         records = tuple(_cloudwatch({**shared, **event}) for event in value["logEvents"] if isinstance(event, dict))
     elif "ingestionTime" in value and isinstance(value.get("message"), str):
         return _cloudwatch(value)
+    elif "@message" in value and "@timestamp" in value:
+        return _cloudwatch(value, "@message", "@timestamp")
+    elif isinstance(value.get("MESSAGE"), list):  # journald, where a message is not plain text
+        return {**value, "MESSAGE": _bytes_text(value["MESSAGE"])}
     elif "insertId" in value and "timestamp" in value:
         return _google(value)
     else:
@@ -40,6 +48,43 @@ def exported(value: Record) -> Outcome:
     if not records:
         return value
     return records[0] if len(records) == 1 else Parsed(records, repaired=False)
+
+
+def contained(value: Record) -> Parsed | None:
+    """Return the events of an answer or a delivery that stands on one line; None: it holds none.
+
+    AWS CloudTrail and Azure Monitor (`Records`), Loki's `query_range`, Elasticsearch's `hits`.
+    """
+    data = _mapping(value.get("data"))
+    if data.get("resultType") == "streams":
+        records = tuple(_streams(data.get("result")))
+    else:
+        hits = _mapping(value.get("hits")).get("hits")
+        lists = [value.get(name) for name in _LISTS] if len(value) <= _FEW else []
+        found = next((items for items in (hits, *lists) if isinstance(items, list) and items), [])
+        whole = all(isinstance(item, dict) and _timed(item) for item in found)
+        records = tuple(found) if whole else ()
+    return Parsed(records, repaired=False) if records else None
+
+
+def _timed(value: Record) -> bool:
+    inner = value.get("_source")
+    return not value.keys().isdisjoint(TIMES) or (isinstance(inner, dict) and not inner.keys().isdisjoint(TIMES))
+
+
+def _streams(result: Any) -> Iterator[Record]:
+    for stream in _mappings(result):
+        labels = dict(_mapping(stream.get("stream")))
+        for pair in stream.get("values") or ():
+            if isinstance(pair, list) and len(pair) >= 2:  # noqa: PLR2004 - time and line
+                yield {**labels, "at": pair[0], "message": pair[1]}
+
+
+def _bytes_text(values: list[Any]) -> Any:
+    try:
+        return bytes(values).decode("utf-8", "replace")
+    except (TypeError, ValueError):
+        return values  # something else than bytes
 
 
 def _docker(value: Record) -> Record:
@@ -62,10 +107,10 @@ def _opened(value: Record, name: str, time: str) -> Record:
     return {**inner, **{key: item for key, item in rest.items() if key not in inner and not (own and key == time)}}
 
 
-def _cloudwatch(value: Record) -> Record:
+def _cloudwatch(value: Record, name: str = "message", time: str = "timestamp") -> Record:
     """Return an event of CloudWatch; its text may begin with a time, a request's id and a level, as Lambda writes it."""
-    found = _opened(value, "message", "timestamp")
-    text = found.get("message")
+    found = _opened(value, name, time)
+    text = found.get(name)
     if isinstance(text, str) and "level" not in found and (match := _LAMBDA.match(text)):
         found = {**found, "level": match[1]}
     return found
@@ -89,9 +134,9 @@ def _otlp(resources: list[Any]) -> Iterator[Record]:
             name = _mapping(scope.get("scope")).get("name")
             for record in _mappings(scope.get("logRecords")):
                 event: Record = {**shared, **_attributes(record.get("attributes"))}
-                nanos = record.get("timeUnixNano") or record.get("observedTimeUnixNano")
-                if nanos is not None:
-                    event["at"] = str(nanos)
+                nanos = [str(record[name]) for name in ("timeUnixNano", "observedTimeUnixNano") if str(record.get(name, "0")) != "0"]
+                if nanos:  # 0 is no time, as the protocol has it
+                    event["at"] = nanos[0]
                 event["level"] = record.get("severityText") or _severity(record.get("severityNumber"))
                 event["message"] = _value(record.get("body"))
                 if record.get("traceId"):

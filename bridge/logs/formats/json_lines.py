@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.logs.formats.exports import exported
+from bridge.logs.formats.exports import contained, exported
+from bridge.logs.names import TIMES
 from bridge.logs.records import HEADER, JOINED, Format, Open, Outcome, Parsed, Record, Rejected
 
 _DECODER: Final = msgspec.json.Decoder()
@@ -21,7 +22,7 @@ CONTINUATION: Final = re.compile(
 """Lines of a stack trace between structured lines."""
 
 
-EXPORTS: Final = ("resourceLogs", "scopeLogs", "logEvents", "stream", "insertId", "ingestionTime")
+EXPORTS: Final = ("resourceLogs", "scopeLogs", "logEvents", "stream", "insertId", "ingestionTime", "@message", "__REALTIME_TIMESTAMP")
 """Keys of objects around events: `exported` looks closer at what has one."""
 _NO_END: Final = "an object of the document has no end"
 _CONTAINER: Final = re.compile(r'\s*\{\s*"(?:events|logEvents|entries|resourceLogs)"\s*:\s*\[\s*$', re.MULTILINE)
@@ -78,7 +79,9 @@ def _decode(text: str) -> Outcome:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return _repair(text)
     if type(value) is dict:
-        return value if value.keys().isdisjoint(EXPORTS) else exported(value)
+        if not value.keys().isdisjoint(EXPORTS):
+            return exported(value)
+        return value if not value.keys().isdisjoint(TIMES) else contained(value) or value
     if type(value) is list and value and all(type(item) is dict for item in value):
         return Parsed(tuple(record for item in value for record in _records(item)), repaired=False)
     return Rejected("JSON, but no object")

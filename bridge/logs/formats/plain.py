@@ -1,66 +1,92 @@
-"""Plain text whose events begin with a time: log4j and logback, Python logging, Go, glog, Ruby's logger, bracketed forms.
+"""Plain text whose events begin with a time, or have it behind the same few words: loggers of many languages, error logs of servers.
 
-A line without a time at its start belongs to the event before it (stack traces, wrapped text).
+A line without a time belongs to the event before it (stack traces, wrapped text).
 """
 
 from __future__ import annotations
 
 import re
-from datetime import date
+from collections.abc import Sequence
+from datetime import UTC, date
 from typing import Final
 
 import msgspec
 
-from bridge.logs.records import JOINED, Format, Instant, Outcome, Record, Rejected
+from bridge.logs.formats.described import UPPER, described
+from bridge.logs.formats.leads import Lead, learned, level_before, mark_level
+from bridge.logs.records import JOINED, Format, Instant, Joined, Outcome, Record, Rejected
 from bridge.logs.times import Clockwork, TimeError, on_day, parse_head, parse_text
 
-_WORDS = "TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|ERR|SEVERE|CRIT(?:ICAL)?|FATAL|PANIC|ALERT|EMERG|FINE(?:R|ST)?"
+_DAYS_AND_MONTHS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _MAYBE_HEAD: Final = re.compile(
-    rf"(?:\[?(?P<level>{_WORDS})\]?[:\s-]{{1,4}})?\[?(?=\d\d|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b)",
+    rf"(?:\[?(?P<level>{UPPER})\]?[:\s-]{{1,4}})?\[?(?=\d\d|\d[/.-]|(?:{_DAYS_AND_MONTHS}))",
     re.IGNORECASE,
 )
 _GLOG: Final = re.compile(
-    r"(?P<level>[IWEF])(?P<month>\d\d)(?P<day>\d\d) (?P<clock>\d\d:\d\d:\d\d\.\d+)\s+(?P<pid>\d+) (?P<source>[^\s\]]+:\d+)\] "
+    r"(?P<level>[IWEF])(?P<day>(?:\d\d)?\d{4}) (?P<clock>\d\d:\d\d:\d\d\.\d+)\s+(?P<pid>\d+) (?P<source>[^\s\]]+:\d+)(?:\]| ) ?"
 )
 _RUBY: Final = re.compile(r"[DIWEFA], \[(?P<time>\d{4}-\d\d-\d\dT[\d:.]+) #(?P<pid>\d+)\]\s+(?P<level>[A-Z]+) -- (?P<logger>[^:\n]*): ?")
-_RAILS: Final = re.compile(r'Started [A-Z]+ "[^"]*" for \S+ at (?P<time>\d{4}-\d\d-\d\d [\d:.]+ [+-]\d{4})$')
+_RAILS: Final = re.compile(r'(?P<tags>(?:\[[^\]\n]*\] )*)Started [A-Z]+ "[^"]*" for \S+ at (?P<time>\d{4}-\d\d-\d\d [\d:.]+ [+-]\d{4})$')
 _REQUEST: Final = re.compile(r"\[([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\] ?")
-_LEVEL: Final = re.compile(
-    rf"(?P<before>(?:\[[^\]\n]{{0,80}}\]\s*|[\w.$/-]{{1,80}}\s+-\s+|[\w-]{{1,40}}\t|\(?\d{{1,10}}(?:#\d+:)?\)?\s+){{0,3}}?)"
-    rf"(?:\[\w{{1,20}}:|[\[<|])?(?P<level>{_WORDS}|[a-z]*(?:debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|fatal|alert|emerg)|[VDIWEF](?= [\w.]+\s*:))"
-    r"[\]>|]?(?=[\s:,|-]|$)[\s:,|]*(?:-\s+)?(?P<rest>.*)",
-    re.DOTALL,
-)
-_SOURCE: Final = re.compile(
-    r"(?:(?P<pid>\d+)\s+---\s+)?(?:\[(?P<thread>[^\]\n]*)\]\s+)?"
-    r"(?:(?P<logger>(?:[\w$-]+\.)+[\w$\[\]./#-]*|[\w$.-]+(?=\s+[:-]\s))(?:\s*:\s+|\s+-\s+))?(?:[:-]\s+)?",
-)
 _CLOCK: Final = re.compile(r"\[?((\d\d):\d\d:\d\d(?:[.,]\d{1,9})?)(?=[\s\]])")
 _HALF_A_DAY: Final = 12
-_BRACKET: Final = re.compile(r"\[([^\]]*)\]")
+_BEHIND: Final = "],:|; \t"
+_COLOURS: Final = re.compile(r"(?<![\w.-])(?:\x1b\[[\d;]*[mK])+|(?:\x1b\[[\d;]*[mK])+(?![\w.-])")
+"""Colours for a terminal; not inside a word, which would be another one without them."""
+_SAMPLED: Final = 200
 
 
-def plain(clockwork: Clockwork) -> Format:
-    """Return the format."""
+def plain(clockwork: Clockwork, lines: Sequence[str] = ()) -> Format:
+    """Return the format for a file with these first lines."""
     if clockwork.date is not None:
         return _clocked(clockwork, clockwork.date)
+    lead = _lead(lines)
 
     def decode(text: str) -> Outcome:
+        if "\x1b" in text:
+            text = uncoloured(text)
         head = _MAYBE_HEAD.match(text)
         try:
-            if head is None:
-                return _headless(text, clockwork)
-            found = parse_head(text, head.end(), clockwork)
+            found = parse_head(text, head.end(), clockwork) if head is not None else None
+            if found is None or head is None:
+                return _led(text, lead, clockwork) if lead is not None else _headless(text, clockwork)
         except TimeError as error:
             return Rejected(str(error))
-        if found is None:
-            return JOINED
         at, end = found
-        rest = text[end:].lstrip("],:|; \t")
+        rest = text[end:].lstrip(_BEHIND)
         record = _object(rest) if rest.startswith("{") and rest.endswith("}") else None
         return {**(record or described(rest, head["level"])), "at": Instant(at)}
 
-    return Format(name="text", decode=decode, restarts=lambda _: True, pairs=True)
+    name = "text" if lead is None else f"text, its time behind {lead.pattern.pattern}"
+    return Format(name=name, decode=decode, restarts=lambda _: True, pairs=True, located=lead is None)
+
+
+def uncoloured(text: str) -> str:
+    """Return a text without the colours of a terminal."""
+    return _COLOURS.sub("", text)
+
+
+def _lead(lines: Sequence[str]) -> Lead | None:
+    """Return what stands before the times of most lines, where these are more than those that begin with one."""
+    judged = Clockwork(zone=UTC, year=2000)
+    sample = [uncoloured(line) for line in lines[:_SAMPLED]]
+    form = plain(judged) if sample else None
+    usual = sum(not isinstance(form.decode(line), Joined) for line in sample) if form is not None else 0
+    return learned(sample, judged, usual) if usual * 2 < len(sample) else None
+
+
+def _led(text: str, lead: Lead, clockwork: Clockwork) -> Outcome:
+    found = lead.time(text, clockwork)
+    if found is None:
+        return _headless(text, clockwork)
+    at, begin, end = found
+    before, rest = text[:begin], text[end:].lstrip(_BEHIND + ')>"')
+    level, rest = mark_level(before, rest)
+    if not rest.strip("= "):
+        rest = ""
+    record = (_object(rest) if rest.startswith("{") and rest.endswith("}") else None) or described(rest, level or level_before(before))
+    shown = before.strip(" \t[](<|:=-#")
+    return {**({"before": shown} if shown else {}), **record, "at": Instant(at)}
 
 
 def _clocked(clockwork: Clockwork, first: date) -> Format:
@@ -68,6 +94,8 @@ def _clocked(clockwork: Clockwork, first: date) -> Format:
     state = [first.toordinal(), 0]
 
     def decode(text: str) -> Outcome:
+        if "\x1b" in text:
+            text = uncoloured(text)
         match = _CLOCK.match(text)
         if match is None:
             return JOINED
@@ -78,33 +106,9 @@ def _clocked(clockwork: Clockwork, first: date) -> Format:
         except TimeError as error:
             return Rejected(str(error))
         state[:] = [day, hour]
-        return {**described(text[match.end() :].lstrip("],:|; \t")), "at": Instant(at)}
+        return {**described(text[match.end() :].lstrip(_BEHIND)), "at": Instant(at)}
 
     return Format(name="text by day", decode=decode, restarts=lambda _: True, pairs=True, spans=True)
-
-
-def described(text: str, level: str | None = None) -> Record:
-    """Split what follows the time: level, thread, logger, message."""
-    record: Record = {}
-    rest = text
-    if level:
-        record["level"] = level
-    else:
-        rest = rest.removeprefix("- ")
-        match = _LEVEL.match(rest)
-        if match is None:
-            return {"message": rest}
-        record["level"] = match["level"]
-        before, rest = match["before"].strip(), match["rest"]
-        if before:
-            bracket = _BRACKET.fullmatch(before)
-            record["thread" if bracket else "source"] = bracket[1].strip() if bracket else before.removesuffix("-").strip()
-    source = _SOURCE.match(rest)
-    if source:
-        record.update((key, value.strip()) for key, value in source.groupdict().items() if value)
-        rest = rest[source.end() :]
-    record["message"] = rest
-    return record
 
 
 def _object(text: str) -> Record | None:
@@ -120,8 +124,10 @@ def _headless(text: str, clockwork: Clockwork) -> Outcome:
     """Read forms that begin with a letter; anything else goes on the line before."""
     if text[1:3] == ", ":
         return _ruby(text, clockwork)
-    if text.startswith("Started ") and (match := _RAILS.match(text)):
-        return {"at": Instant(parse_text(match["time"], clockwork)), "message": text}
+    if "Started " in text and (match := _RAILS.match(text)):
+        tags = _REQUEST.search(match["tags"])
+        request = {"request_id": tags[1]} if tags else {}
+        return {"at": Instant(parse_text(match["time"], clockwork)), **request, "message": text[len(match["tags"]) :]}
     return _glog(text, clockwork)
 
 
@@ -144,7 +150,8 @@ def _glog(text: str, clockwork: Clockwork) -> Outcome:
     match = _GLOG.match(text)
     if match is None:
         return JOINED
-    found = parse_head(f"{match['month']}-{match['day']} {match['clock']}", 0, clockwork)
+    day = match["day"]
+    found = parse_head(f"{day[:2]}-{day[2:]} {match['clock']}" if len(day) == 4 else f"{day} {match['clock']}", 0, clockwork)  # noqa: PLR2004
     if found is None:
         return JOINED
     return {

@@ -9,11 +9,13 @@ from bridge.logs.records import JOINED, Format, Instant, Outcome, Record, Reject
 from bridge.logs.times import Clockwork, TimeError, parse_head, parse_text
 
 _NEW: Final = re.compile(
-    r"<(\d{1,3})>1 (\S+) (\S+) (\S+) (\S+) (\S+) (-|(?:\[(?:[^\]\\\"]|\\.|\"(?:[^\"\\]|\\.)*\")*\])+)(?: (.*))?$", re.DOTALL
+    r"(?:\d{1,6} )?<(\d{1,3})>1 (\S+) (\S+) (\S+) (\S+) (\S+) (-|(?:\[(?:[^\]\\\"]|\\.|\"(?:[^\"\\]|\\.)*\")*\])+)(?: (.*))?$", re.DOTALL
 )
-_PRIORITY: Final = re.compile(r"<(\d{1,3})>(?=\S)")
+_PRIORITY: Final = re.compile(r"(?:\d{1,6} )?<(\d{1,3})>(?=\S)")
+_EPOCH: Final = re.compile(r"1\d{9}\.\d{6}(?= )")
 _OLD: Final = re.compile(
-    r"\s(?P<host>[\w.:-]+) (?P<app>[^\s:\[]{1,64}(?:\([^)]*\))?)(?:\[(?P<pid>\d+)\])?:(?: |$)(?P<message>.*)", re.DOTALL
+    r"\s(?P<host>[\w.:-]*[\w.-]) (?P<app>[^\s:\[]{1,64}(?:\([^)]*\))?)(?:\[(?P<pid>\d+)\])?(?: \([^)\n]*\))?:(?: |$|(?=\d+\|))(?P<message>.*)",
+    re.DOTALL,
 )
 _PARAMETER: Final = re.compile(r'([^\s=\]"]+)="((?:[^"\\]|\\.)*)"')
 _SEVERITIES: Final = 8
@@ -45,7 +47,8 @@ def _new(text: str, clockwork: Clockwork) -> Record | None:
 def _old(text: str, clockwork: Clockwork) -> Outcome:
     priority = _PRIORITY.match(text)
     start = priority.end() if priority else 0
-    found = parse_head(text, start, clockwork)
+    number = _EPOCH.match(text, start)
+    found = (parse_text(number[0], clockwork), number.end()) if number else parse_head(text, start, clockwork)
     if found is None:
         return Rejected("no syslog line") if priority else JOINED
     record: Record = {"at": Instant(found[0])}

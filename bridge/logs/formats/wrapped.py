@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import msgspec
 
+from bridge.logs.formats.described import described
 from bridge.logs.formats.json_lines import CONTINUATION
-from bridge.logs.formats.plain import described
-from bridge.logs.records import Format, Instant, Joined, Open, Outcome, Parsed, Record, usual_names
+from bridge.logs.names import usual_names
+from bridge.logs.records import Format, Instant, Joined, Open, Outcome, Parsed, Record
 from bridge.logs.times import Clockwork, TimeError, parse_text
 
 _CRI: Final = re.compile(r"(\d{4}-\d\d-\d\dT\S+) (stdout|stderr) ([FP])(?::\S*)?(?: (.*))?$", re.DOTALL)
