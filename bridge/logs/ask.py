@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from bridge.logs import raw, reading
-from bridge.logs.bulk import Batch, all_lines, read_placed
+from bridge.logs.bulk import Batch, all_lines, read_placed, read_whole
 from bridge.logs.levels import LevelSearch, level_search
 from bridge.logs.paths import LogFile
 from bridge.logs.question import Needles, Question
@@ -174,17 +174,19 @@ def _search(
         if not conditions and question.levels and size >= _WORTH_SAMPLING:
             levels = level_search(probes, question.levels, file.options, scanner)
             conditions.extend([levels.needles] if levels is not None else [])
-        if not conditions and (order is None or region == (0, size)):
-            answer.rows.files.pop()
-            return None
-        if note:
-            answer.notes.append(f"{file.name}: {note}")
-        answer.passed += size - (region[1] - region[0]) if plain else 0
         batch = Batch(scanner=scanner, head=head[begin:])
         if counting is not None and counting.takes_columns(question):
             batch.sink = partial(counting.add_columns, question=question, file=file.name)
         elif question.needs_attributes():
             batch.fast = False
+        whole = not conditions and (order is None or region == (0, size))
+        # The full scan skips lines by their time, and tells what became of each.
+        if whole and (size < _WORTH_SAMPLING or question.start is not None or question.end is not None or not batch.able()):
+            answer.rows.files.pop()
+            return None
+        if note:
+            answer.notes.append(f"{file.name}: {note}")
+        answer.passed += size - (region[1] - region[0]) if plain else 0
         stretch = (max(begin, region[0]), region[1] if plain else None)
         if levels is not None and levels.places is not None:
             read_placed(stream, stretch, levels, scanner, batch)
@@ -228,6 +230,9 @@ def _read(
 ) -> None:
     """Give the scanner every event of the stretch that holds the needles."""
     ordered = sorted(conditions, key=lambda needles: (len(needles), -min(map(len, needles))))
+    if not ordered and batch.able():
+        read_whole(stream, stretch, scanner, batch)
+        return
     for offset, buffer, length in raw.chunks(stream, *stretch, scanner.form):
         if not ordered or (levels is not None and not levels.proved(buffer, length)):
             scanner.skip()

@@ -54,32 +54,57 @@ class Batch:
         else:
             self._alone()
 
-    def _decode(self) -> None:
+    def able(self) -> bool:
+        """Tell whether there is a way to decode many lines at once."""
         if not self.tried and self.fast:
             from bridge.logs.columns import fast_way, lists_way
 
             self.way = fast_way(self.scanner, self.head) if self.sink is None else lists_way(self.scanner, self.head)
         self.tried = True
-        if self.way is None or not self.lines:
-            self._alone()
-            return
-        data = b"".join(self.lines)
-        if self.sink is not None:
-            columns = self.way(data, len(self.lines))
-            if columns is None:
-                self._alone()
-                return
-            self.scanner.count_all(len(self.lines), min(columns["at"]), max(columns["at"]))
-            self.sink(columns)
-        else:
-            table = self.way(data, 0)
-            if table is None:
-                self._alone()
-                return
-            from bridge.logs.columns import rows_of
+        return self.way is not None
 
-            self.scanner.take_all(rows_of(table, self.offsets))
+    def whole(self, buffer: bytearray, length: int, offset: int, marks: Marks) -> bool:
+        """Decode a chunk at once; False: one of its lines is not that simple, and nothing was taken."""
+        import numpy as np
+
+        if not self.able() or not length:
+            return False
+        data = np.frombuffer(buffer, np.uint8, length)
+        starts = _bounds(buffer, data, marks)[:-1]
+        # A blank line gives no object and a line of two objects two.
+        if (data[starts] != _BRACE).any():
+            return False
+        with memoryview(buffer) as everything, everything[:length] as view:
+            if not self._taken(view, len(starts), (starts + offset).tolist):
+                return False
+        self.scanner.tally.lines += len(starts)
+        return True
+
+    def _decode(self) -> None:
+        if not self.able() or not self.lines or not self._taken(b"".join(self.lines), len(self.lines), lambda: self.offsets):
+            self._alone()
         self.lines, self.offsets = [], []
+
+    def _taken(self, data: bytes | memoryview, lines: int, offsets: Callable[[], list[int]]) -> bool:
+        """Give away what so many lines hold; False: not all of them are simple."""
+        if self.way is None:
+            return False
+        if self.sink is not None:
+            columns = self.way(data, lines)
+            if columns is None:
+                return False
+            self.scanner.close()
+            self.scanner.count_all(lines, min(columns["at"]), max(columns["at"]))
+            self.sink(columns)
+            return True
+        table = self.way(data, 0)
+        if table is None:
+            return False
+        from bridge.logs.columns import rows_of
+
+        self.scanner.close()
+        self.scanner.take_all(rows_of(table, offsets()))
+        return True
 
     def _alone(self) -> None:
         for line, offset in zip(self.lines, self.offsets, strict=True):
@@ -96,6 +121,16 @@ def all_lines(data: bytes | bytearray, length: int, offset: int, scanner: Scanne
     for line in lines:
         scanner.line(line, offset)
         offset += len(line) + 1
+
+
+def read_whole(stream: IO[bytes], stretch: tuple[int, int | None], scanner: Scanner, batch: Batch) -> None:
+    """Decode all lines, a chunk at once; the lines of a chunk that is not that simple one by one."""
+    from bridge.logs.places import Marks
+
+    marks = Marks()
+    for offset, buffer, length in raw.chunks(stream, *stretch, scanner.form):
+        if not batch.whole(buffer, length, offset, marks):
+            all_lines(buffer, length, offset, scanner)
 
 
 def read_placed(stream: IO[bytes], stretch: tuple[int, int | None], levels: LevelSearch, scanner: Scanner, batch: Batch) -> None:
@@ -120,11 +155,7 @@ def _one_chunk(
     import numpy as np
 
     data = np.frombuffer(buffer, np.uint8, length)
-    breaks = marks.of(data, _NEWLINE)
-    bounds = np.zeros(len(breaks) + 1 + (buffer[length - 1] != _NEWLINE), np.int64)
-    bounds[1 : len(breaks) + 1] = breaks
-    bounds[1 : len(breaks) + 1] += 1
-    bounds[-1] = length
+    bounds = _bounds(buffer, data, marks)
     starts = bounds[:-1]
     passed = places.passed(buffer, length, starts) if places is not None else np.zeros(len(starts), np.bool_)
     # A second object on the line, or a second field of that name, may have the level that is wanted.
@@ -144,6 +175,18 @@ def _one_chunk(
             batch.extend([bytes(view[begin:end]) for begin, end in zip(begins, ends, strict=True)], [offset + begin for begin in begins])
     if len(odd):
         _around(buffer, offset, odd.tolist(), starts[odd].tolist(), bounds[odd + 1].tolist(), scanner)
+
+
+def _bounds(buffer: bytearray, data: Any, marks: Marks) -> Any:
+    """Return where the lines of a chunk begin, and its length."""
+    import numpy as np
+
+    breaks = marks.of(data, _NEWLINE)
+    bounds = np.zeros(len(breaks) + 1 + (buffer[len(data) - 1] != _NEWLINE), np.int64)
+    bounds[1 : len(breaks) + 1] = breaks
+    bounds[1 : len(breaks) + 1] += 1
+    bounds[-1] = len(data)
+    return bounds
 
 
 def _spots(buffer: bytearray, data: Any, needle: bytes, place: int, marks: Marks) -> list[int]:

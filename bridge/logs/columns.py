@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -29,7 +29,7 @@ _NOTHING: Final = ("", "-", "null", "None", "none", "nil")
 _TIMES: Final = re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\d\d:[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z\n)+", re.ASCII)
 _DAY: Final = 10
 _MINUTE: Final = 16
-_MANY: Final = 1_000
+MANY: Final = 1_000
 """Times from which on they are read as columns of digits."""
 _SAMPLED: Final = 100
 """Lines that show under which names the parts stand; a line that is not like them leaves its chunk to the scanner."""
@@ -52,7 +52,7 @@ def fast_way(scanner: Scanner, head: bytes) -> Callable[[bytes | memoryview, int
     return lines.table if lines is not None else None
 
 
-def lists_way(scanner: Scanner, head: bytes) -> Callable[[bytes, int], Columns | None] | None:
+def lists_way(scanner: Scanner, head: bytes) -> Callable[[bytes | memoryview, int], Columns | None] | None:
     """Return what decodes so many JSON lines to lists, without pyarrow; None as `fast_way`."""
     lines = _lines_of(scanner, head)
     return lines.lists if lines is not None else None
@@ -82,17 +82,29 @@ def _lines_of(scanner: Scanner, head: bytes) -> _Lines | None:
     looked = [name for part in options for name in (*options[part].names, *(() if part in keys else rare_names(part)))]
     wide = sorted({name.partition(".")[0] for name in looked if "." in name} - set(extra) - set(keys.values()))
     columns = list(dict.fromkeys(keys.values()))
-    renamed = {f"c{number}": name for number, name in enumerate(columns)} | {
-        f"x{number}": name for number, name in enumerate([*extra, *wide])
-    }
+    behind = {part: [name for name in _behind(options[part].names, keys[part]) if name not in {*extra, *wide}] for part in keys}
+    others = [name for name in dict.fromkeys(name for names in behind.values() for name in names) if name not in columns]
+    kinds = (("c", columns, str | None), ("x", [*extra, *wide], None), ("o", others, Any))
+    attributes = {name: f"{kind}{number}" for kind, names, _ in kinds for number, name in enumerate(names)}
     # A field that would win over a chosen name, or leads to one inside, may only be null: else the scanner decides.
     shape = msgspec.defstruct(
         "Line",
-        [(field_name, str | None if field_name[0] == "c" else None, None) for field_name in renamed],
-        rename=renamed,
+        [(attributes[name], value, None) for _, names, value in kinds for name in names],
+        rename={attribute: name for name, attribute in attributes.items()},
         gc=False,
     )
-    return _Lines(decoder=msgspec.json.Decoder(shape), mapper=mapper, keys=keys, columns=columns)
+    return _Lines(
+        decoder=msgspec.json.Decoder(shape),
+        mapper=mapper,
+        keys=keys,
+        columns=columns,
+        behind={part: tuple(attributes[name] for name in names) for part, names in behind.items()},
+    )
+
+
+def _behind(names: Sequence[str], seen: str) -> list[str]:
+    """Return the names that are looked for after one, at the top of an object."""
+    return [name for name in names[names.index(seen) + 1 :] if "." not in name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +115,8 @@ class _Lines:
     mapper: Mapper
     keys: dict[str, str]
     columns: list[str]
+    behind: dict[str, tuple[str, ...]]
+    """Of each part, the attributes of the names that count where its own has no value."""
 
     def table(self, data: bytes | memoryview, offset: int) -> pa.Table | None:
         """Return the events of a chunk, or None."""
@@ -110,9 +124,8 @@ class _Lines:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        try:
-            found = self.decoder.decode_lines(data)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
+        found = self._decoded(data)
+        if found is None:
             return None
         ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n")).astype(np.int64) + 1
         starts = np.concatenate((np.zeros(1, dtype=np.int64), ends))
@@ -122,11 +135,10 @@ class _Lines:
             return None
         by_name = {name: pa.array(list(map(operator.attrgetter(f"c{n}"), found)), pa.string()) for n, name in enumerate(self.columns)}
         get = {part: by_name[name] for part, name in self.keys.items()}
-        if (
-            get["at"].null_count
-            or ("level" in get and get["level"].null_count)
-            or ("message" in get and (get["message"].null_count or _longest(get["message"]) > MESSAGE_LIMIT))
-        ):
+        elsewhere = any(values.null_count and self._elsewhere(found, part) for part, values in get.items())
+        messages = get.get("message")
+        bare = get["at"].null_count or ("level" in get and get["level"].null_count)  # a name that is rare may have the level
+        if elsewhere or bare or (messages is not None and (messages.null_count or _longest(messages) > MESSAGE_LIMIT)):
             return None
         try:
             at = pc.cast(get["at"], pa.timestamp("us", "UTC"))
@@ -141,17 +153,34 @@ class _Lines:
         columns = [at, level, service, get.get("trace_id", empty), get.get("account_id", empty), get.get("message", empty)]
         return pa.Table.from_arrays([*columns, pa.array(starts + offset)], schema=schema())
 
-    def lists(self, data: bytes, lines: int) -> Columns | None:
-        """Return the events of a chunk of so many lines, or None; only the parts that are read."""
+    def _decoded(self, data: bytes | memoryview) -> list[Any] | None:
+        """Return the objects of the lines; None: one of them is not as expected, or some byte is no UTF-8, also where nobody reads it."""
         try:
-            found = self.decoder.decode_lines(data)
+            if not (data.isascii() if isinstance(data, bytes) else _ascii(data)):
+                str(data, "utf-8")
+            return cast("list[Any]", self.decoder.decode_lines(data))
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return None
-        if len(found) != lines:
+
+    def _elsewhere(self, found: list[Any], part: str) -> bool:
+        """Tell whether one of the objects has no value under the chosen name of a part, but one under a name that comes later."""
+        own = operator.attrgetter(f"c{self.columns.index(self.keys[part])}")
+        for name in self.behind[part]:
+            other = operator.attrgetter(name)
+            if any(other(one) is not None and own(one) is None for one in found):
+                return True
+        return False
+
+    def lists(self, data: bytes | memoryview, lines: int) -> Columns | None:
+        """Return the events of a chunk of so many lines, or None; only the parts that are read."""
+        found = self._decoded(data)
+        if found is None or len(found) != lines:
             return None
         by_name = {name: list(map(operator.attrgetter(f"c{n}"), found)) for n, name in enumerate(self.columns)}
         get = {part: by_name[name] for part, name in self.keys.items()}
-        times = _micros(get["at"])
+        if any(None in values and self._elsewhere(found, part) for part, values in get.items()):
+            return None
+        times = micros(get["at"])
         messages = get.get("message")
         if times is None or (messages is not None and (None in messages or max(map(len, messages)) > MESSAGE_LIMIT)):
             return None
@@ -173,16 +202,22 @@ class _Lines:
         return columns
 
 
+def _ascii(data: memoryview) -> bool:
+    import numpy as np
+
+    return not len(data) or bool(np.frombuffer(data, np.int8).min() >= 0)
+
+
 def _odd(name: str) -> bool:
     return name.strip() != name or name in _NOTHING
 
 
-def _micros(texts: list[str | None]) -> list[int] | None:
+def micros(texts: list[str | None]) -> list[int] | None:
     """Return the microseconds of times in UTC, written as ISO 8601 has them; None: one is not."""
     if None in texts:
         return None
     times = cast("list[str]", texts)
-    if len(times) >= _MANY and (found := _alike(times)) is not None:
+    if len(times) >= MANY and (found := _alike(times)) is not None:
         return found
     if not _TIMES.fullmatch("\n".join(times) + "\n"):
         return None
@@ -194,7 +229,7 @@ def _micros(texts: list[str | None]) -> list[int] | None:
 
 
 def _alike(times: list[str]) -> list[int] | None:
-    """Return what `_micros` does for times that all have the same digits and signs at the same places; None: they have not."""
+    """Return what `micros` does for times that all have the same digits and signs at the same places; None: they have not."""
     import numpy as np
 
     width = len(times[0]) + 1

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bridge.logs import levels
+from bridge.logs import columns, levels, raw
 from bridge.logs.ask import ask
 from bridge.logs.counting import Counting
 from bridge.logs.options import parse_sources
@@ -106,3 +108,64 @@ def test_the_proof_looks_at_every_line() -> None:
     for other in (b'{"level":"error"}\n', b'{"level": "ERROR"}\n', b'{"lvl":1,"level":"INFO"}\n', b"\n"):
         changed = fine + other
         assert not search.proved(changed, len(changed))
+
+
+ENDS = ((b"\n", b""), (b"\r\n", b""), (b"\n", b"\xef\xbb\xbf"), (b"\n", b"  at com.acme.Lost(Lost.java:1)\n\nwords\n"))
+
+
+@pytest.mark.parametrize(("end", "start"), ENDS)
+@pytest.mark.parametrize("odd", [0.0, 0.002, 0.05])
+def test_questions_to_every_line_are_the_full_scan(
+    odd: float, end: bytes, start: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks that are simple are decoded at once, the others line by line: the account of all lines, and what was rejected, is the same."""
+    file = written(tmp_path / "a.jsonl", random.Random(f"{odd}{end!r}{start!r}"), odd=odd, head=HEADS[0])
+    file.path.write_bytes(start + file.path.read_bytes().replace(b"\n", end).removesuffix(b"\n" if odd else b""))
+    monkeypatch.setattr(raw, "chunks", partial(raw.chunks, size=64 * 1024))
+    for question in (Question(attributes=False), Question(attributes=False, services=frozenset({"a"}))):
+        seen: list[tuple[Any, ...]] = []
+        for whole in (False, True):
+            asked = replace(question, whole=whole)
+            rows = ask([file], asked)
+            counting = Counting(fields=("service", "level", "file"), every=60_000_000)
+            counted = ask([file], replace(asked, parts=frozenset({"at", "service", "level"})), counting=counting)
+            for answer in (rows, counted):
+                rejects = answer.rejects
+                report = answer.reports[0]
+                seen.append((answer.counts(), list(zip(rejects.offset, rejects.length, rejects.reason, rejects.raw, strict=True))))
+                seen.append((report.first, report.last, report.problems, report.notes))
+            seen.append((events(file, asked), counting.counts, counting.total))
+        assert seen[:5] == seen[5:]
+
+
+def test_a_wrong_byte_that_nobody_reads_is_counted(tmp_path: Path) -> None:
+    lines = b'{"ts":"2026-03-10T02:00:01Z","level":"INFO","x":"caf\xe9","msg":"%b"}\n' % (b"m" * 900) * 1_200
+    (tmp_path / "a.jsonl").write_bytes(lines)
+    file = LogFile(path=tmp_path / "a.jsonl", name="a", options=parse_sources({"sources": [{"paths": ["x"]}]}, "")[0])
+    counting = Counting(fields=("level",))
+    answer = ask([file], Question(attributes=False, parts=frozenset({"at", "level"})), counting=counting)
+    assert (answer.counts()["repaired"], counting.total) == (1_200, 1_200)
+
+
+def digits_of(number: int) -> str:
+    return "" if not number else f".{'123456'[:number]}"
+
+
+@pytest.mark.parametrize("fraction", [0, 1, 3, 6])
+@pytest.mark.parametrize("between", ["T", " "])
+def test_times_read_as_columns_are_those_read_one_by_one(fraction: int, between: str) -> None:
+    clock = [(hour, minute, second) for hour in (0, 9, 23) for minute in range(60) for second in (0, 7, 59)]
+    times: list[str | None] = [
+        f"2026-{day}{between}{h:02}:{m:02}:{s:02}{digits_of(fraction)}Z" for day in ("02-28", "03-01") for h, m, s in clock
+    ]
+    assert len(times) >= columns.MANY
+    assert columns.micros(times) == [columns.micros([one])[0] for one in times]  # type: ignore[index]
+    for wrong in (
+        "2026-02-30T00:00:00Z",
+        "2026-03-01T24:00:00Z",
+        "2026-03-01T00:60:00Z",
+        "2026-03-01T00:00:00",
+        "2026-03-01T0٣:00:00Z",
+        None,
+    ):
+        assert columns.micros([*times, wrong]) is None
