@@ -136,8 +136,16 @@ def answer_from(remote: RemoteLogs, question: Question, *, limit: int | None = N
         answer.cut, problems, number, how = found.cut, found.problems, len(found.events), "returned"
     tally = Tally(lines=number, parsed=number, events=number)
     answer.reports.append(FileReport(name=remote.name, format=remote.product, tally=tally, problems=tuple(problems)))
-    answer.notes.append(f"{number:,} events {how} by {remote.product} {remote.name}")
+    answer.notes.extend([f"{number:,} events {how} by {remote.product} {remote.name}", *told(remote)])
     return answer
+
+
+def told(remote: RemoteLogs) -> list[str]:
+    """Return how a source answered since the last time, where that is worth a word: what it could not count, and why."""
+    notes: list[str] = getattr(remote, "notes", [])
+    found = notes.copy()
+    notes.clear()
+    return found
 
 
 def select_from(remote: RemoteLogs, request: LogRequest) -> LogResult:
