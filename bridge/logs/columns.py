@@ -26,7 +26,7 @@ _IDS: Final = ("service", "trace_id", "account_id")
 _NOTHING: Final = ("", "-", "null", "None", "none", "nil")
 
 
-_TIMES: Final = re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\d\d:[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z\n)+", re.ASCII)
+_TIMES: Final = re.compile(r"(?:\d{4}-\d\d-\d\d[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z\n)+", re.ASCII)
 _DAY: Final = 10
 _MINUTE: Final = 16
 MANY: Final = 1_000
