@@ -6,6 +6,7 @@ import argparse
 import atexit
 import gc
 import os
+import sys
 from importlib import import_module
 
 _OFTEN = 50_000
@@ -17,5 +18,11 @@ def run(args: argparse.Namespace) -> int:
     # Nothing here multiplies matrices: numpy's threads would cost half as much as a whole narrow question.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(_OFTEN, 50, 100)
-    atexit.register(gc.freeze)  # no last look through all that was read
+    atexit.register(_keep_all)
     return int(import_module(f"bridge.cli.commands.logs_{args.action}").run(args))
+
+
+def _keep_all() -> None:
+    """Spare the last look through all that was read; DuckDB's binding would take what is kept for lost, and say so on stderr."""
+    if "duckdb" not in sys.modules:
+        gc.freeze()
