@@ -153,8 +153,8 @@ class LogResult:
     """Events in time order, and an account of every line that was read."""
 
     table: pa.Table
-    """at timestamp[us, UTC], level, service, account_id, trace_id, message, template_id, attributes
-    (JSON text), file, offset (bytes)."""
+    """at timestamp[us, UTC], level, service, account_id, trace_id, message, attributes (JSON text), file,
+    offset (bytes)."""
     counts: dict[str, int]
     """files, lines, parsed, joined, rejected: lines = parsed + joined + rejected (+ skipped outside the window)."""
     truncated: bool
@@ -162,8 +162,6 @@ class LogResult:
     """Files that vanished or could not be read."""
     rejects: pa.Table | None = None
     """Lines that are no events: file, offset, length, reason, raw (the first 1,000 characters)."""
-    templates: pa.Table | None = None
-    """template_id, template of the events in `table`."""
 
 
 class LogSource(Protocol):

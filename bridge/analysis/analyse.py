@@ -18,7 +18,7 @@ from bridge.analysis.events import Events, account_events, changes_of, micros
 from bridge.analysis.excerpts import excerpts
 from bridge.analysis.impact import impact
 from bridge.analysis.inputs import AnalysisInputs
-from bridge.analysis.log_tables import ORDINARY, log_lines, log_names, rank
+from bridge.analysis.log_tables import ORDINARY, log_lines, log_names, rank, with_texts
 from bridge.analysis.novelty import Novelties, novelties
 from bridge.analysis.onset import Step, find_onset
 from bridge.analysis.opportunities import comparable, sharing, units
@@ -27,6 +27,7 @@ from bridge.analysis.statistics import ALPHA
 from bridge.analysis.triage import Facts, triage
 from bridge.analysis.workaround import workaround
 from bridge.errors import InputError
+from bridge.logs.miner import ALGORITHM as TEMPLATES
 from bridge.model.finding import Analysis
 from bridge.model.investigation import SqlEvidence
 
@@ -113,6 +114,7 @@ def analyse(inputs: AnalysisInputs) -> Analysis:
             findings=say.numbered(told.findings),
             sequences=told.broken.found,
             algorithm=ALGORITHM,
+            templates=told.templates,
             notes=notes,
         )
     return _with_cohort(inputs, read, wanted, voice, told)
@@ -167,6 +169,7 @@ def _with_cohort(inputs: AnalysisInputs, read: _Read, wanted: frozenset[str], vo
         findings=say.numbered(findings),
         related=related,
         algorithm=ALGORITHM,
+        templates=told.templates,
         notes=tuple(notes),
     )
 
@@ -316,6 +319,8 @@ class _Told:
     novel: Novelties
     broken: BrokenSteps
     findings: list[Finding]
+    templates: str = ""
+    """The algorithm of the template ids."""
 
 
 def _logs(inputs: AnalysisInputs, wanted: frozenset[str], voice: say.Voice) -> _Told:
@@ -329,17 +334,20 @@ def _logs(inputs: AnalysisInputs, wanted: frozenset[str], voice: say.Voice) -> _
         said = [say.nothing(kind, text, "", voice, []) for kind, text in zip(_kinds(methods), texts, strict=True)]
         return _Told(novel=Novelties(), broken=BrokenSteps(), findings=said)
     names = (*now, *before)
-    lines, old = (log_lines([(name, inputs.tables[name]) for name in some]) for some in (now, before))
+    tables, template_texts = with_texts([inputs.tables[name] for name in names], inputs.templates)
+    known = dict(zip(names, tables, strict=True))
+    lines, old = (log_lines([(name, known[name]) for name in some]) for some in (now, before))
     novel, broken, said = Novelties(), BrokenSteps(), []
     if "novelty" in methods:
-        novel = novelties(lines, old, methods=voice.methods)
+        novel = novelties(lines, old, methods=voice.methods, texts=template_texts)
         told = [tell.about_novelty(novel, item, voice, names) for item in novel.found]
         said += told if any(item.level == "finding" for item in told) else [*told, tell.no_novelty(novel, voice, names)]
     if "sequence" in methods:
-        broken = broken_steps(*(_with_attributes([inputs.tables[name] for name in some]) for some in (before, now)), methods=voice.methods)
+        sides = (_with_attributes([known[name] for name in some]) for some in (before, now))
+        broken = broken_steps(*sides, methods=voice.methods, texts=template_texts)
         steps = [tell.about_sequence(broken, item, voice, names) for item in broken.found]
         said += steps if any(item.level == "finding" for item in steps) else [*steps, tell.no_sequence(broken, voice, names)]
-    return _Told(novel=novel, broken=broken, findings=said)
+    return _Told(novel=novel, broken=broken, findings=said, templates=TEMPLATES)
 
 
 def _kinds(methods: list[str]) -> list[FindingKind]:

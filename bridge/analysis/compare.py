@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,11 @@ from bridge.analysis.sides import Sides, is_error, place_of, sides_of
 from bridge.analysis.statistics import ALPHA, RATIO_FLOOR, corrected, corrected_discrete, enrichment, matters, ratio_effect
 from bridge.logs.miner import ALGORITHM
 from bridge.model.finding import BrokenStep, Effect, LogLine, NovelTemplate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.logs.template_store import KnownTemplates
 
 Kind = Literal["missing", "new", "more", "latency", "value", "gone", "fewer"]
 _FEWEST = 3
@@ -50,6 +55,8 @@ class Difference:
     """May hold log text: untrusted."""
     template_id: str
     template: str
+    aliases: tuple[str, ...] = ()
+    """Ids that the template had before it widened, as far as they were recorded."""
     follows: str | None = None
     """missing, latency: the template that it normally comes directly after."""
     follows_group: str | None = None
@@ -106,9 +113,12 @@ class Comparison:
     """Groups that only one side holds, and questions that need traces where there are none."""
 
 
-def compare(before: pa.Table, after: pa.Table, *, by: str = "service") -> Comparison:
-    """Compare events tables (at, level, service, message at least); `by` names a column, or a field of the attributes."""
-    sides = sides_of(before, after, by)
+def compare(before: pa.Table, after: pa.Table, *, by: str = "service", known: KnownTemplates | None = None) -> Comparison:
+    """Compare events tables (at, level, service, message at least); `by` names a column, or a field of the attributes.
+
+    `known` are templates of earlier runs.
+    """
+    sides = sides_of(before, after, by, known=known)
     found, tried, skipped = _templates(sides)
     broken: list[tuple[Difference, Any, Any]] = []
     if len(sides.traces.trace) and len(sides.traces_before.trace):
@@ -126,7 +136,7 @@ def compare(before: pa.Table, after: pa.Table, *, by: str = "service") -> Compar
         unit=_unit(sides),
         algorithm=ALGORITHM,
         groups=_groups(ranked),
-        findings=tuple(ranked[:_LISTED]),
+        findings=tuple(replace(item, aliases=sides.aliases.get(item.template_id, ())) for item in ranked[:_LISTED]),
         lines=after.num_rows,
         lines_before=before.num_rows,
         units=len(np.unique(sides.traces.trace)),
@@ -145,8 +155,8 @@ def _unit(sides: Sides) -> str:
 
 def _templates(sides: Sides) -> tuple[list[Difference], int, tuple[str, ...]]:
     """Return templates that are new or more frequent, and those that are gone or fewer: the same test the other way round."""
-    up = novelties(sides.now, sides.before, methods=_PRICE["up"])
-    down = novelties(sides.before, sides.now, methods=_PRICE["down"])
+    up = novelties(sides.now, sides.before, methods=_PRICE["up"], texts=sides.texts)
+    down = novelties(sides.before, sides.now, methods=_PRICE["down"], texts=sides.texts)
     found = [_novel(sides, item, "new" if not item.traces_before else "more") for item in up.found]
     found += [_novel(sides, item, "gone" if not item.traces_before else "fewer") for item in down.found]
     skipped = tuple(f"group '{name}' has no lines before" for name in up.unseen_services)
@@ -193,9 +203,12 @@ class BrokenSteps:
     """Traces with a step that never broke before which would have been seen broken."""
 
 
-def broken_steps(before: pa.Table, after: pa.Table, *, methods: int = 1) -> BrokenSteps:
-    """Return the steps that break, what breaks first at the front; `methods` shares the 5 % with other methods."""
-    sides = sides_of(before, after, "service")
+def broken_steps(before: pa.Table, after: pa.Table, *, methods: int = 1, texts: Mapping[str, str] | None = None) -> BrokenSteps:
+    """Return the steps that break, what breaks first at the front; `methods` shares the 5 % with other methods.
+
+    `texts`: of the template ids that the tables have; None: they have none.
+    """
+    sides = sides_of(before, after, "service", texts=texts)
     units, units_before = (len(np.unique(side.trace)) for side in (sides.traces, sides.traces_before))
     if not units or not units_before:
         return BrokenSteps(traces=units, traces_before=units_before)

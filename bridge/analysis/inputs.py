@@ -34,6 +34,8 @@ class AnalysisInputs:
     """The case's tickets."""
     candidate_tickets: Sequence[Ticket] = field(default=())
     """Other tickets of affected accounts; empty when they were not fetched (yet)."""
+    templates: Mapping[str, str] = field(default_factory=dict)
+    """The text of each template id in the log tables. Tables with other ids, or none, are mined."""
     policy: Policy = GITLAB_2026_11
     """Of severity."""
     currency: str = "EUR"

@@ -1,4 +1,4 @@
-"""Log evidence as it is read by novelty and excerpts: one table in time order, one template id a line."""
+"""Log evidence as it is read by novelty and excerpts: one table in time order."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bridge.analysis.events import require
-from bridge.logs.templates import Templates
+from bridge.logs.store import TEMPLATE_ID, with_templates
 from bridge.model.finding import LogLine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bridge.model.finding import NovelTemplate
     from bridge.model.investigation import Investigation
@@ -46,7 +46,7 @@ def log_names(investigation: Investigation, during: str | None = None, *, around
 
 
 def log_lines(tables: Sequence[tuple[str, pa.Table]]) -> pa.Table:
-    """Return the lines of several log evidences in time order: at, the text columns, offset; missing ids are made by masking."""
+    """Return the lines of several log evidences in time order: at, the text columns, offset."""
     parts = []
     for name, table in tables:
         require(table, ("at", "level", "service", "message"), name)
@@ -70,7 +70,15 @@ def log_lines(tables: Sequence[tuple[str, pa.Table]]) -> pa.Table:
         )
     lines = pa.concat_tables(parts)
     keys = [("at", "ascending"), ("file", "ascending"), ("offset", "ascending"), ("message", "ascending")]
-    return _with_templates(lines.take(pc.sort_indices(lines, sort_keys=keys)))
+    return lines.take(pc.sort_indices(lines, sort_keys=keys))
+
+
+def with_texts(tables: Sequence[pa.Table], texts: Mapping[str, str]) -> tuple[Sequence[pa.Table], Mapping[str, str]]:
+    """Return tables whose template ids all have a text: as they are where that is so, else mined together."""
+    if all(TEMPLATE_ID in table.column_names and set(pc.unique(table[TEMPLATE_ID]).to_pylist()) <= texts.keys() for table in tables):
+        return tables, texts
+    made, found = with_templates(tables)
+    return made, dict(zip(found.ids, found.texts, strict=True))
 
 
 def line(table: pa.Table, row: int) -> LogLine:
@@ -86,15 +94,3 @@ def line(table: pa.Table, row: int) -> LogLine:
         file=values["file"] or "",
         offset=int(values["offset"] or 0),
     )
-
-
-def _with_templates(lines: pa.Table) -> pa.Table:
-    missing = pc.is_null(lines["template_id"])
-    if not pc.any(missing).as_py():
-        return lines
-    encoded = pc.dictionary_encode(lines["message"]).combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.chunk(0)
-    made = pa.array(Templates().assign(encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices)
-    place = lines.column_names.index("template_id")
-    return lines.set_column(place, "template_id", pc.if_else(missing, made, lines["template_id"]))

@@ -9,6 +9,7 @@ A service that the baseline does not hold at all cannot be compared: that is sai
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,13 @@ from bridge.analysis.events import MICROSECONDS
 from bridge.analysis.log_tables import line, rank
 from bridge.analysis.onset import upper_bound
 from bridge.analysis.statistics import ALPHA, corrected, dispersion, enrichment, matters, ratio_effect
+from bridge.logs.store import with_templates
 from bridge.logs.templates import template_of
 from bridge.model.finding import NovelTemplate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
 
 FEWEST = 3
@@ -36,6 +40,8 @@ _FREQUENT = 5
 _LISTED = 20
 _EXEMPLARS = 3
 _TEMPLATE = 400
+_MASKED = 200
+"""Lines of a template that are masked to see what most of them are."""
 
 Array = Any
 
@@ -70,11 +76,18 @@ class _Side:
     at: Array
 
 
-def novelties(window: pa.Table, baseline: pa.Table, *, methods: int = 1) -> Novelties:
-    """Compare two tables made by `log_lines`."""
+def novelties(window: pa.Table, baseline: pa.Table, *, methods: int = 1, texts: Mapping[str, str] | None = None) -> Novelties:
+    """Compare two tables made by `log_lines`.
+
+    `texts`: of the template ids that they have. Without them both are mined, together: a template of the window that is
+    wider than that of the baseline would be taken for new.
+    """
     unit = _unit(window, baseline)
     if not window.num_rows or not baseline.num_rows:
         return Novelties(unit=unit)
+    if texts is None:
+        (window, baseline), mined = with_templates([window, baseline])
+        texts = dict(zip(mined.ids, mined.texts, strict=True))
     ids = sorted(set(pc.unique(window["template_id"]).to_pylist()) | set(pc.unique(baseline["template_id"]).to_pylist()))
     services = sorted(set(pc.unique(window["service"]).to_pylist()) | set(pc.unique(baseline["service"]).to_pylist()))
     now, before = (_side(table, ids, services, unit) for table in (window, baseline))
@@ -97,7 +110,7 @@ def novelties(window: pa.Table, baseline: pa.Table, *, methods: int = 1) -> Nove
     good = usable & (q <= ALPHA / methods) & (hits >= FEWEST)
     good[good] = matters(hits[good], n1[good], k0[good], n0[good])
     found = [
-        _novel(now, before, int(groups[i]), ids, services, (int(hits[i]), int(n1[i]), int(k0[i]), int(n0[i])), float(q[i]))
+        _novel(now, before, int(groups[i]), ids, texts, services, (int(hits[i]), int(n1[i]), int(k0[i]), int(n0[i])), float(q[i]))
         for i in sorted(np.flatnonzero(good).tolist(), key=lambda i: (p[i], -hits[i], ids[groups[i] // len(services)]))
     ]
     found.sort(key=rank)
@@ -245,7 +258,14 @@ def _firsts(units: Array, values: Array) -> Array:
 
 
 def _novel(
-    now: _Side, before: _Side, group: int, ids: list[str], services: list[str], counts: tuple[int, int, int, int], q: float
+    now: _Side,
+    before: _Side,
+    group: int,
+    ids: list[str],
+    texts: Mapping[str, str],
+    services: list[str],
+    counts: tuple[int, int, int, int],
+    q: float,
 ) -> NovelTemplate:
     k1, n1, k0, n0 = counts
     template, service = group // len(services), group % len(services)
@@ -256,7 +276,8 @@ def _novel(
     accounts = pc.count_distinct(now.lines["account_id"].take(rows)).as_py()
     return NovelTemplate(
         template_id=ids[template],
-        template=template_of(exemplars[0].message)[:_TEMPLATE],
+        template=texts[ids[template]][:_TEMPLATE],
+        masked=_masked(now.lines["message"].take(rows)),
         service=services[service],
         level=max(levels, key=lambda item: (item["counts"], item["values"]))["values"],
         lines=len(rows),
@@ -271,6 +292,13 @@ def _novel(
         q_value=q,
         exemplars=exemplars,
     )
+
+
+def _masked(messages: pa.ChunkedArray) -> str:
+    """Return the mask of most of the messages (of some of them, where there are many)."""
+    some = np.unique(np.linspace(0, len(messages) - 1, _MASKED).astype(np.int64))
+    counts = Counter(map(template_of, messages.take(some).to_pylist()))
+    return min(counts, key=lambda text: (-counts[text], text))[:_TEMPLATE]
 
 
 def _smallest_seen(units: int, before: int, level: float) -> int | None:

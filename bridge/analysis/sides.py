@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,12 @@ import pyarrow.compute as pc
 from bridge.analysis.field_values import attribute, line_of_code, position
 from bridge.analysis.log_tables import ERRORS, log_lines
 from bridge.analysis.sequences import Traces
-from bridge.logs.miner import mined
+from bridge.logs.store import with_templates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.logs.template_store import KnownTemplates
 
 _POD = r"-[0-9a-f]{8,10}-[0-9a-z]{5}$"
 """What Kubernetes appends to a deployment's name for its pods."""
@@ -24,7 +29,10 @@ class Sides:
 
     now: pa.Table
     before: pa.Table
-    texts: dict[str, str]
+    texts: Mapping[str, str]
+    """Template id to template."""
+    aliases: Mapping[str, tuple[str, ...]]
+    """Template id to the ids that it had before."""
     kinds: list[tuple[str, str]]
     """Code of what happened to (group, template id)."""
     traces: Traces
@@ -33,8 +41,14 @@ class Sides:
     """For each kind the kind that stands for it in sequences: the first one written at the same line of code."""
 
 
-def sides_of(before: pa.Table, after: pa.Table, by: str) -> Sides:
-    """Return both sides; `by` names a column, or a field of the attributes, that becomes the group."""
+def sides_of(
+    before: pa.Table, after: pa.Table, by: str, *, known: KnownTemplates | None = None, texts: Mapping[str, str] | None = None
+) -> Sides:
+    """Return both sides; `by` names a column, or a field of the attributes, that becomes the group.
+
+    `texts`: of the template ids that the tables have already. Without them templates are mined, of both sides together and
+    what is `known`.
+    """
     tables = []
     for table in (before, after):
         group = pc.fill_null(pc.cast(table[by], pa.string()), "") if by in table.column_names else _field(table, by)
@@ -42,13 +56,11 @@ def sides_of(before: pa.Table, after: pa.Table, by: str) -> Sides:
         group = pc.replace_substring_regex(group, pattern=_POD, replacement="")
         place = table.column_names.index("service")
         tables.append(table.set_column(place, "service", group))
-    messages = [message or "" for table in tables for message in table["message"].to_pylist()]
-    found = mined(messages)
-    ids = found.assigned()
-    lines = []
-    for table, own in zip(tables, (ids[: before.num_rows], ids[before.num_rows :]), strict=True):
-        known = table.drop_columns(["template_id"]) if "template_id" in table.column_names else table
-        lines.append(_ordered(known.append_column("template_id", pa.array(own, pa.string()))))
+    aliases: Mapping[str, tuple[str, ...]] = {}
+    if texts is None:
+        tables, found = with_templates(tables, known)
+        texts, aliases = dict(zip(found.ids, found.texts, strict=True)), found.templates.aliases()
+    lines = [_ordered(table) for table in tables]
     pairs = [list(zip(table["service"].to_pylist(), table["template_id"].to_pylist(), strict=True)) for table in lines]
     kinds = sorted({*pairs[0], *pairs[1]})
     code = {pair: number for number, pair in enumerate(kinds)}
@@ -56,7 +68,8 @@ def sides_of(before: pa.Table, after: pa.Table, by: str) -> Sides:
     return Sides(
         now=lines[1],
         before=lines[0],
-        texts=dict(zip(found.ids, found.texts, strict=True)),
+        texts=texts,
+        aliases=aliases,
         kinds=kinds,
         traces=_traces(lines[1], codes[1]),
         traces_before=_traces(lines[0], codes[0]),

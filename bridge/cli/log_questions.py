@@ -182,8 +182,11 @@ def tell_clocks(args: argparse.Namespace, skews: list[Skew]) -> None:
         output.narrate(f"  clocks: {output.safe(skew.service)} is {size} {output.safe(skew.reference)} ({seen}); {done}")
 
 
-def parquet(rows: list[dict[str, Any]], command: str, names: Iterable[str] = ()) -> None:
-    """Write records as Parquet to stdout; nested values as JSON. `names`: the columns where there is no record."""
+def parquet(rows: list[dict[str, Any]], command: str, names: Iterable[str] = (), *, templates: str = "") -> None:
+    """Write records as Parquet to stdout; nested values as JSON. `names`: the columns where there is no record.
+
+    `templates`: the algorithm of template ids, for the file's metadata.
+    """
     import json
 
     if sys.stdout.isatty():
@@ -196,6 +199,10 @@ def parquet(rows: list[dict[str, Any]], command: str, names: Iterable[str] = ())
         for row in rows
     ]
     table = pa.Table.from_pylist(flat) if flat else pa.table({name: pa.nulls(0, pa.string()) for name in names})
+    if templates:
+        from bridge.logs.store import METADATA
+
+        table = table.replace_schema_metadata({METADATA: templates})
     pq.write_table(table, sys.stdout.buffer, compression="zstd")
 
 

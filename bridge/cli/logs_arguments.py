@@ -64,13 +64,18 @@ def _counting_and_timeline(parser: argparse.ArgumentParser) -> None:
 
 
 def _templates_and_compare(parser: argparse.ArgumentParser) -> None:
+    known = parser.add_argument_group("templates, compare, count --per template, search --output parquet")
+    known.add_argument(
+        "--known",
+        metavar="FILE",
+        help="templates of earlier runs (JSON; default: the workspace's log-templates.json); `templates --known` brings FILE up to date",
+    )
     templates = parser.add_argument_group("templates")
     templates.add_argument(
         "--field", metavar="NAME", help="where the message is in JSON lines (default: message, msg, event, log, text, body)"
     )
     templates.add_argument("--content-column", metavar="NAME", help="FILE is CSV; the messages are in this column")
     templates.add_argument("--assign", metavar="OUT", help="write one JSON line a line: line, template_id, template (- writes to stdout)")
-    templates.add_argument("--known", metavar="FILE", help="templates of earlier runs (JSON): read first, brought up to date at the end")
     compare = parser.add_argument_group("compare")
     compare.add_argument(
         "--before", nargs="+", default=[], metavar="FILE|TIME..TIME", help="how it normally is: files, a stretch of time, or both"

@@ -109,6 +109,7 @@ Markdown templates that take the place of the built-in ones of the same name.
 # Cases hold customers' words and data: they don't belong into version control unless you decide so.
 _IGNORE: Final = """\
 cases/
+log-templates*.json
 ledger.sqlite*
 audit.jsonl
 *.schema.json

@@ -141,7 +141,7 @@ def plan(
 def fingerprint_of(case: Case, analysis: Analysis | None, project: str) -> str:
     """Return 64 hex digits that name the defect (see the module's text)."""
     change = analysis.onset.change if analysis and analysis.onset else None
-    templates = sorted({f"{item.service}\n{item.template}" for item in analysis.novelties}) if analysis else []
+    templates = sorted({f"{item.service}\n{item.masked or item.template}" for item in analysis.novelties}) if analysis else []
     key: dict[str, JsonValue] = {
         "algorithm": FINGERPRINT,
         "project": project,
@@ -156,7 +156,7 @@ def fingerprint_of(case: Case, analysis: Analysis | None, project: str) -> str:
 
 def signals_of(case: Case, analysis: Analysis | None) -> tuple[str, ...]:
     """Return the labels of a case: its investigation, its strongest new log templates, and endpoints that failures share."""
-    templates = [f"{item.service}\n{item.template}" for item in analysis.novelties] if analysis else []
+    templates = [f"{item.service}\n{item.masked or item.template}" for item in analysis.novelties] if analysis else []
     shared = [condition for item in analysis.contrasts for condition in item.conditions] if analysis else []
     endpoints = list(dict.fromkeys(item.value for item in shared if item.attribute.rpartition(".")[2].lower() in _ENDPOINTS))
     return (

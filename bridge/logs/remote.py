@@ -172,7 +172,7 @@ def select_from(remote: RemoteLogs, request: LogRequest) -> LogResult:
             if wanted.wants(event.at, event.level, event.service, event.account_id, event.trace_id):
                 rows.add(event, 0)
     order = rows.order()
-    table, templates = events_table(rows, order[: request.limit].tolist())
+    table = events_table(rows, order[: request.limit].tolist())
     number = len(rows.at)
     counts = {"files": 1, "lines": number, "parsed": number, "joined": 0, "rejected": 0, "skipped": 0, "events": number}
     return LogResult(
@@ -181,7 +181,6 @@ def select_from(remote: RemoteLogs, request: LogRequest) -> LogResult:
         truncated=cut or number > request.limit,
         problems=tuple(dict.fromkeys(problems)),
         rejects=Rejects().table(),
-        templates=templates.table(),
     )
 
 
@@ -211,7 +210,7 @@ def steps_by_events(remote: RemoteLogs, question: Question) -> Steps:
     from bridge.logs.store import events_table
 
     answer = answer_from(remote, question)
-    table, _ = events_table(answer.rows, answer.rows.order().tolist())
+    table = events_table(answer.rows, answer.rows.order().tolist())
     return Steps(table=table, problems=answer.problems())
 
 

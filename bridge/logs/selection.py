@@ -145,15 +145,13 @@ def accounts_from_traces(rows: Rows, flags: Sequence[bool]) -> None:
 def _result(rows: Rows, rejects: Rejects, reports: Sequence[FileReport], order: Any, limit: int | None, *, skipped_files: int) -> LogResult:
     truncated = limit is not None and len(order) > limit
     numbers = (order[:limit] if truncated else order).tolist()
-    table, templates = events_table(rows, numbers)
+    table = events_table(rows, numbers)
     total = Tally()
     for report in reports:
         total.add(report.tally)
     counts = {"files": len(reports), "skipped_files": skipped_files, **{name: getattr(total, name) for name in Tally.__slots__}}
     problems = tuple(problem for report in reports for problem in (*report.problems, *report.notes))
-    return LogResult(
-        table=table, counts=counts, truncated=truncated, problems=problems, rejects=rejects.table(), templates=templates.table()
-    )
+    return LogResult(table=table, counts=counts, truncated=truncated, problems=problems, rejects=rejects.table())
 
 
 def _inside(intervals: Intervals, at: int) -> bool:

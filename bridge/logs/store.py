@@ -12,11 +12,19 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from bridge.logs.templates import Templates
+    from bridge.logs.miner import Mined
+    from bridge.logs.template_store import KnownTemplates
+
+TEMPLATE_ID: Final = "template_id"
+METADATA: Final = "bridge.templates"
+"""Key of a Parquet file's metadata: the algorithm of its template ids."""
 
 
 def events_schema() -> pa.Schema:
-    """Return the schema of log events; times are UTC, `offset` counts (uncompressed) bytes of `file`."""
+    """Return the schema of log events; times are UTC, `offset` counts (uncompressed) bytes of `file`.
+
+    Kept events have `template_id` besides: see `with_templates`. A source can't tell, because other logs decide, too.
+    """
     import pyarrow as pa
 
     return pa.schema(
@@ -27,7 +35,6 @@ def events_schema() -> pa.Schema:
             pa.field("account_id", pa.string()),
             pa.field("trace_id", pa.string()),
             pa.field("message", pa.string(), nullable=False),
-            pa.field("template_id", pa.string(), nullable=False),
             pa.field("attributes", pa.string(), nullable=False),
             pa.field("file", pa.string(), nullable=False),
             pa.field("offset", pa.int64(), nullable=False),
@@ -115,37 +122,61 @@ class Rejects:
         return pa.table(columns, schema=rejects_schema())
 
 
-def events_table(rows: Rows, numbers: Sequence[int]) -> tuple[pa.Table, Templates]:
-    """Return these rows as a table of events, and the templates of its messages."""
+def events_table(rows: Rows, numbers: Sequence[int]) -> pa.Table:
+    """Return these rows as a table of events."""
     import pyarrow as pa
 
-    from bridge.logs.templates import Templates
-
-    templates = Templates()
-    messages = [rows.message[number] for number in numbers]
-    table = pa.table(
+    return pa.table(
         {
             "at": pa.array([rows.at[number] for number in numbers], pa.int64()).cast(pa.timestamp("us", tz="UTC")),
             "level": [rows.level[number] for number in numbers],
             "service": [rows.service[number] for number in numbers],
             "account_id": pa.array([rows.account_id[number] for number in numbers], pa.string()),
             "trace_id": pa.array([rows.trace_id[number] for number in numbers], pa.string()),
-            "message": messages,
-            "template_id": templates.assign(messages),
+            "message": [rows.message[number] for number in numbers],
             "attributes": [rows.attributes[number] for number in numbers],
             "file": [rows.files[rows.file[number]] for number in numbers],
             "offset": [rows.offset[number] for number in numbers],
         },
         schema=events_schema(),
     )
-    return table, templates
 
 
-def write_parquet(rows: Rows, numbers: Sequence[int], stream: IO[bytes]) -> None:
-    """Write these rows as Parquet (zstd) to a stream."""
+def with_templates(tables: Sequence[pa.Table], known: KnownTemplates | None = None) -> tuple[list[pa.Table], Mined]:
+    """Mine the messages of these tables together, and return them with `template_id` behind `message`.
+
+    What decides is the set of messages of all tables and what is known; the order of tables and rows changes nothing. A
+    column `template_id` that is there is replaced.
+    """
+    import pyarrow as pa
+
+    from bridge.logs.miner import Miner
+
+    miner = Miner() if known is None else Miner(known=known)
+    for table in tables:
+        for chunk in table["message"].chunks:
+            miner.add([message or "" for message in chunk.to_pylist()])
+    found = miner.finish()
+    ids = pa.array(found.ids, pa.string())
+    made = []
+    begin = 0
+    for table in tables:
+        own = ids.take(pa.Array.from_buffers(pa.int32(), table.num_rows, [None, pa.py_buffer(found.numbers)], offset=begin))
+        begin += table.num_rows
+        rest = table.drop_columns([TEMPLATE_ID]) if TEMPLATE_ID in table.column_names else table
+        place = rest.column_names.index("message") + 1
+        made.append(rest.add_column(place, pa.field(TEMPLATE_ID, pa.string(), nullable=False), own))
+    return made, found
+
+
+def write_parquet(rows: Rows, numbers: Sequence[int], stream: IO[bytes], known: KnownTemplates | None = None) -> None:
+    """Write these rows as Parquet (zstd) to a stream; its metadata name the algorithm of their templates."""
     import pyarrow.parquet as pq
 
-    pq.write_table(events_table(rows, numbers)[0], stream, compression="zstd")
+    from bridge.logs.miner import ALGORITHM
+
+    (table,), _ = with_templates([events_table(rows, numbers)], known)
+    pq.write_table(table.replace_schema_metadata({METADATA: ALGORITHM}), stream, compression="zstd")
 
 
 def load(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:

@@ -78,8 +78,8 @@ def together(one: KnownTemplates, two: KnownTemplates) -> KnownTemplates:
     return KnownTemplates(algorithm=one.algorithm, entries=tuple(entries[identity] for identity in sorted(entries)))
 
 
-def load_known(path: Path, algorithm: str) -> KnownTemplates:
-    """Read a store; a file that does not exist yet is an empty one. InputError: not a store, or of another algorithm."""
+def load_known(path: Path, algorithm: str = "") -> KnownTemplates:
+    """Read a store; a file that does not exist yet is an empty one. InputError: not a store, or not of the algorithm that is asked for."""
     if not path.exists():
         return KnownTemplates(algorithm=algorithm)
     try:
@@ -92,7 +92,7 @@ def load_known(path: Path, algorithm: str) -> KnownTemplates:
         ) from error
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}", where=str(path)) from error
-    if made_by != algorithm:
+    if algorithm and made_by != algorithm:
         raise InputError(
             f"{path} was made by '{made_by}', ids are made by '{algorithm}' now",
             where=str(path),
@@ -116,6 +116,17 @@ def save_known(path: Path, known: KnownTemplates) -> None:
         aside.replace(path)
     except OSError as error:
         raise InputError(f"{path} can't be written: {error.strerror}", where=str(path)) from error
+
+
+def put_aside(path: Path, algorithm: str) -> None:
+    """Rename a store of another algorithm, if there is one: its ids are not compared with those of today, and not thrown away."""
+    if not path.exists():
+        return
+    words = "".join(sign if sign.isalnum() or sign in "-." else "_" for sign in algorithm)
+    try:
+        path.replace(path.with_name(f"{path.stem}.{words}{path.suffix}"))
+    except OSError as error:
+        raise InputError(f"{path} can't be put aside: {error.strerror}", where=str(path)) from error
 
 
 def _entry(item: Any) -> KnownTemplate:

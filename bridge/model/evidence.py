@@ -44,3 +44,5 @@ class Provenance:
     """For logs: lines read, parsed, joined, rejected."""
     outcome: Outcome = "complete"
     """How asking ended: all rows, no rows, cut at a cap, or timed out."""
+    templates: str = ""
+    """For logs: the dated algorithm of their template ids. Empty: other evidence, or ids of masks alone (before)."""

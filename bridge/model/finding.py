@@ -256,6 +256,9 @@ class NovelTemplate:
     ratio: Effect
     q_value: float
     exemplars: tuple[LogLine, ...]
+    masked: str = ""
+    """Most of its lines with their values masked, whatever else was mined: the name of the defect in fingerprints. Empty: the
+    same as `template` (findings of before)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -417,4 +420,6 @@ class Analysis:
     triage: Triage | None = None
     algorithm: str = ""
     """Dated id of the analysis: results of different ids are not compared."""
+    templates: str = ""
+    """Dated id of what made the template ids; empty: no logs were compared, or by masks alone (findings of before)."""
     notes: tuple[str, ...] = field(default=())

@@ -78,6 +78,7 @@ def method_json(facts: ReportFacts) -> bytes:
                 "rows": source.rows,
                 "truncated": source.truncated,
                 "outcome": source.outcome,
+                **({"templates": source.templates} if source.templates else {}),
                 "sha256": source.digest,
                 "file": source.file,
                 "started_at": utc(source.started_at).isoformat(),

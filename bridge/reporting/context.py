@@ -162,6 +162,7 @@ def values(facts: ReportFacts) -> dict[str, Any]:
         "related": analysis.related,
         "notes": analysis.notes,
         "algorithm": analysis.algorithm,
+        "template_ids": analysis.templates,
         "evidence": facts.evidence,
         "window": facts.case.window,
         "currency": facts.currency,

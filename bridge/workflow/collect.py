@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,7 +25,7 @@ from bridge.model.investigation import Evidence, Investigation, LogEvidence, Sql
 from bridge.model.window import Window
 from bridge.ports import Limits, LogRequest, LogResult, Span
 from bridge.sql.parameters import Value
-from bridge.workflow import audit, joined, personal
+from bridge.workflow import audit, joined, log_templates, personal
 from bridge.workflow.codec import iso
 from bridge.workflow.context import Context
 from bridge.workflow.events import StepDone, StepStarted, Warned
@@ -51,6 +51,8 @@ class Collected:
     """As findings may see them: personal values masked, personal attributes left out. The files hold the rows as they came."""
     provenances: tuple[Provenance, ...]
     problems: tuple[str, ...]
+    templates: Mapping[str, str] = field(default_factory=dict)
+    """The text of each template id of the log events."""
 
 
 def collect(context: Context, case: Case, investigation: Investigation, values: Mapping[str, Value], *, refresh: bool) -> Collected:
@@ -75,15 +77,20 @@ def collect(context: Context, case: Case, investigation: Investigation, values: 
             if isinstance(spec, SqlEvidence) and spec.name in answers:
                 _stopped(run, number, spec, asks[spec.name], answers[spec.name])
         raise
-    for number, spec in numbered:
-        if isinstance(spec, LogEvidence):
-            _from_logs(run, number, spec, found)
-        elif spec.joins:
-            _joined(run, number, spec, found)
+    fresh: list[str] = []
+    try:
+        for number, spec in numbered:
+            if isinstance(spec, LogEvidence):
+                _from_logs(run, number, spec, found, fresh)
+            elif spec.joins:
+                _joined(run, number, spec, found)
+    finally:
+        # Where a later source is away, too: what was read is kept.
+        _name_templates(run, found, fresh)
     _cut(run, found)
     ordered = tuple(found.provenances[spec.name] for spec in investigation.evidence)
     shown = personal.for_findings(found.tables, investigation, ordered, context.views)
-    return Collected(tables=shown, provenances=ordered, problems=tuple(found.problems))
+    return Collected(tables=shown, provenances=ordered, problems=tuple(found.problems), templates=found.templates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +145,7 @@ class _Found:
     """Without those that timed out: an empty table would say that there is nothing."""
     provenances: dict[str, Provenance]
     problems: list[str]
+    templates: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,7 +322,8 @@ def _joined(run: _Run, number: int, spec: SqlEvidence, found: _Found) -> None:
     run.done(joined.SOURCE, provenance, reused=False, seconds=time.monotonic() - begun)
 
 
-def _from_logs(run: _Run, number: int, spec: LogEvidence, found: _Found) -> None:
+def _from_logs(run: _Run, number: int, spec: LogEvidence, found: _Found, fresh: list[str]) -> None:
+    """Read log events; they are written once all of a case are there, see `_name_templates`."""
     begun = time.monotonic()
     run.started(f"{spec.logs} logs", number, spec.name)
     provenance, table, reused, problems = _logs(run.context, run.store, number, spec, run.values, found.tables, refresh=run.refresh)
@@ -323,8 +332,32 @@ def _from_logs(run: _Run, number: int, spec: LogEvidence, found: _Found) -> None
     for problem in problems:
         run.context.emit(Warned(message=problem))
     if not reused:
-        run.audit(provenance)
+        fresh.append(spec.name)
     run.done(f"{spec.logs} logs", provenance, reused=reused, seconds=time.monotonic() - begun)
+
+
+def _name_templates(run: _Run, found: _Found, fresh: Sequence[str]) -> None:
+    """Give the events of all logs their template ids, together, and write them."""
+    logs = [(each, found.tables[each.name]) for each in sorted(found.provenances.values(), key=_number) if each.kind == "log-events"]
+    if not logs:
+        return
+    if fresh:
+        run.context.emit(StepStarted(source="logs", what="templates"))
+    root = run.context.workspace.root
+    named = log_templates.name(run.store, root, logs, frozenset(fresh))
+    found.tables.update(named.tables)
+    found.provenances.update(named.provenances)
+    found.templates.update(named.texts)
+    for name in fresh:
+        run.audit(found.provenances[name])
+    for name in named.renamed:
+        made = found.provenances[name]
+        line = {"at": iso(run.context.clock.now()), "who": audit.who(), "what": "template ids", "case": run.case.id}
+        audit.append(root, {**line, "evidence": f"{made.id} {made.name}", "algorithm": made.templates, "digest": made.digest})
+
+
+def _number(provenance: Provenance) -> int:
+    return int(provenance.id.removeprefix("E"))
 
 
 def _require_columns(spec: SqlEvidence, table: pa.Table) -> None:
@@ -404,7 +437,6 @@ def _logs(
         result = LogResult(table=events_schema().empty_table(), counts={}, truncated=False)
     else:
         result = source.select(request)
-    data = parquet_bytes(result.table)
     provenance = Provenance(
         id=f"E{number}",
         name=spec.name,
@@ -418,12 +450,12 @@ def _logs(
         took_seconds=round(time.monotonic() - begun, 3),
         rows=result.table.num_rows,
         truncated=result.truncated,
-        digest=hashlib.sha256(data).hexdigest(),
+        digest="",
         file=f"evidence/{number:02d}-{spec.name}.parquet",
         counts=dict(result.counts),
         outcome="cut-rows" if result.truncated else "complete" if result.table.num_rows else "empty",
     )
-    return store.write(provenance, data), result.table, False, problems + list(result.problems)
+    return provenance, result.table, False, problems + list(result.problems)
 
 
 def _words(spec: LogEvidence) -> str:

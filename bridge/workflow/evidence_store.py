@@ -200,4 +200,12 @@ class EvidenceStore:
 
 
 def _identity(provenance: Provenance) -> Sequence[object]:
-    return (provenance.source, provenance.query, provenance.parameters, provenance.digest, provenance.truncated, provenance.file)
+    return (
+        provenance.source,
+        provenance.query,
+        provenance.parameters,
+        provenance.digest,
+        provenance.truncated,
+        provenance.file,
+        provenance.templates,
+    )

@@ -173,6 +173,7 @@ def _findings(
         currency=context.workspace.currency,
         seed=_SEED,
         case_id=case.id,
+        templates=collected.templates,
     )
     context.emit(StepStarted(source="findings", what="cohort"))
     affected = affected_accounts(inputs)

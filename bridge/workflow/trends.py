@@ -14,7 +14,7 @@ from bridge.analysis.log_tables import ERRORS, log_lines
 from bridge.analysis.trend import WEEK, WEEKS, Series, trends
 from bridge.catalog.queries import bound
 from bridge.errors import BridgeError, InputError
-from bridge.logs.templates import template_of
+from bridge.logs.store import with_templates
 from bridge.model.investigation import SqlEvidence
 from bridge.model.window import Window
 from bridge.ports import Limits, LogRequest
@@ -22,10 +22,12 @@ from bridge.text.similarity.groups import groups
 from bridge.text.similarity.signals import signals
 from bridge.text.symptoms import matching_phrases
 from bridge.workflow.events import StepDone, StepStarted, Warned
+from bridge.workflow.log_templates import of_workspace
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from bridge.logs.template_store import KnownTemplates
     from bridge.model.change import Change
     from bridge.model.finding import Trend
     from bridge.model.investigation import Investigation
@@ -180,7 +182,7 @@ def _of_logs(context: Context, name: str, window: Window, changes: Sequence[Chan
     first = _first_line(context, name, window)
     if not lines.num_rows or first is None:
         return []
-    return list(trends(error_series(lines), now=context.now, since=first, changes=changes, weeks=weeks))
+    return list(trends(error_series(lines, of_workspace(context.workspace.root)), now=context.now, since=first, changes=changes, weeks=weeks))
 
 
 def _first_line(context: Context, name: str, window: Window) -> datetime | None:
@@ -197,21 +199,21 @@ def _first_line(context: Context, name: str, window: Window) -> datetime | None:
     return low
 
 
-def error_series(lines: pa.Table) -> list[Series]:
+def error_series(lines: pa.Table, known: KnownTemplates | None = None) -> list[Series]:
     """Return a series for each error by service and template; accounts are counted, traces where lines carry none, else minutes."""
+    (lines,), mined = with_templates([lines], known)
+    texts = dict(zip(mined.ids, mined.texts, strict=True))
     told: dict[tuple[str, str], list[tuple[datetime, str]]] = defaultdict(list)
-    texts: dict[tuple[str, str], str] = {}
-    columns = ("at", "service", "template_id", "account_id", "trace_id", "message")
+    columns = ("at", "service", "template_id", "account_id", "trace_id")
     rows = zip(*(lines[column].to_pylist() for column in columns), strict=True)
     accounts = 2 * lines["account_id"].null_count <= lines.num_rows
     traces = 2 * lines["trace_id"].null_count <= lines.num_rows
     unit = "accounts" if accounts else "traces" if traces else "minutes"
-    for at, service, template, account, trace, message in rows:
+    for at, service, template, account, trace in rows:
         key = service, template
         who = account if accounts else trace if traces else f"{at:%Y-%m-%d %H:%M}"
         told[key].append((at, who or f"{at:%Y-%m-%d %H:%M}"))
-        texts.setdefault(key, message)
     most = sorted(told, key=lambda key: (-len({who for _, who in told[key]}), key))[:_ERRORS]
     return [
-        Series(subject=f"{key[0]}: {template_of(texts[key])[:_TEMPLATE]}", kind="error", told=tuple(told[key]), unit=unit) for key in most
+        Series(subject=f"{key[0]}: {texts[key[1]][:_TEMPLATE]}", kind="error", told=tuple(told[key]), unit=unit) for key in most
     ]

@@ -38,7 +38,8 @@ def test_the_contacts_service_comes_first(case_id: str) -> None:
     found = novelties(log_lines([("after", after)]), log_lines([("normal", read("normal_08_50_log.csv"))]))
     top = found.found[0]
     assert (top.service, top.level) == (case["service"], "ERROR")
-    assert "ContactsServiceImpl" in top.template
+    assert "[contactsRepository.findById][No contacts according to contactsId]" in top.template
+    assert "ContactsServiceImpl" in top.masked
     assert top.traces_before == 0
 
 

@@ -17,6 +17,7 @@ from bridge.demo.embedded_postgres import running
 from bridge.errors import NotFoundError
 from bridge.filing.settings import read_settings
 from bridge.logs.options import parse_sources
+from bridge.logs.store import with_templates
 from bridge.model.window import Window
 from bridge.plugins import AdapterOptions
 from bridge.ports import LogRequest
@@ -64,22 +65,25 @@ def test_workspace(tmp_path: Path, server_folder: Callable[[str], Path]) -> None
     options = AdapterOptions(
         name="app", values=config.values, root=made.folder, where=config.where, secret=lambda key: key, now=lambda: real.AS_OF
     )
-    before, after = (errors(open_source(options), window) for window in (real.BASELINE, real.WINDOW))
+    before, after = errors(open_source(options), real.BASELINE, real.WINDOW)
     new = {key: count for key, count in after.items() if key not in before}
     assert new
     assert max(new, key=lambda key: new[key]) == max(after, key=lambda key: after[key])
 
 
-def errors(source: FileLogs, window: Window) -> dict[tuple[str, str], int]:
+def errors(source: FileLogs, *windows: Window) -> list[dict[tuple[str, str], int]]:
     """Traces with each error template, by service and template; every line of the recording has to be understood."""
-    result = source.select(LogRequest(window=window))
-    assert result.counts["rejected"] == 0
-    assert result.table.num_rows > 2000
-    traces: dict[tuple[str, str], set[str]] = {}
-    for row in result.table.to_pylist():
-        if row["level"] == "ERROR":
-            traces.setdefault((row["service"], row["template_id"]), set()).add(row["trace_id"])
-    return {key: len(found) for key, found in traces.items()}
+    results = [source.select(LogRequest(window=window)) for window in windows]
+    assert [result.counts["rejected"] for result in results] == [0, 0]
+    assert min(result.table.num_rows for result in results) > 2000
+    counts = []
+    for table in with_templates([result.table for result in results])[0]:
+        traces: dict[tuple[str, str], set[str]] = {}
+        for row in table.to_pylist():
+            if row["level"] == "ERROR":
+                traces.setdefault((row["service"], row["template_id"]), set()).add(row["trace_id"])
+        counts.append({key: len(found) for key, found in traces.items()})
+    return counts
 
 
 def test_nothing_names_the_service_at_fault() -> None:

@@ -34,7 +34,7 @@ def summary(result: LogResult) -> dict[str, Any]:
     for row in rows:
         row["at"] = row["at"].isoformat().replace("+00:00", "Z")
         row["attributes"] = json.loads(row["attributes"])
-        del row["template_id"], row["file"]
+        del row["file"]
         events.append({key: value for key, value in row.items() if value not in ("", None, {})})
     rejects = [{key: row[key] for key in ("offset", "length", "reason")} for row in (result.rejects.to_pylist() if result.rejects else [])]
     counts = {key: value for key, value in result.counts.items() if value and key != "files"}

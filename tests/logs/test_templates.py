@@ -29,9 +29,7 @@ def test_a_stack_trace_adds_its_exceptions_and_not_its_lines() -> None:
 
 def test_events_load_into_duckdb() -> None:
     row = {"at": 1_773_108_001_000_000, "level": "INFO", "service": "s", "account_id": None, "trace_id": "t", "message": "m"}
-    table = pa.table(
-        {**{key: [value] for key, value in row.items()}, "template_id": ["x"], "attributes": ["{}"], "file": ["f"], "offset": [0]}
-    )
+    table = pa.table({**{key: [value] for key, value in row.items()}, "attributes": ["{}"], "file": ["f"], "offset": [0]})
     table = table.set_column(0, "at", table["at"].cast(pa.timestamp("us", tz="UTC"))).cast(events_schema())
     with duckdb.connect() as connection:
         load(connection, 'log "events"', table)

@@ -92,7 +92,6 @@ def _with_problems(result: LogResult, problems: Sequence[str]) -> LogResult:
         truncated=result.truncated,
         problems=(*problems, *result.problems),
         rejects=result.rejects,
-        templates=result.templates,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli import log_questions, output
+from bridge.cli import log_questions, log_templates, output
 from bridge.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -41,13 +41,20 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("which logs are compared?", hint=_HINT)
     before, problems, real_before = _events(args, "before")
     after, more, real = _events(args, "after")
-    found = _shown(compare(before, after, by=args.by), real, real_before)
+    found = _shown(compare(before, after, by=args.by, known=log_templates.known(args)), real, real_before)
     for problem in dict.fromkeys([*problems, *more]):
         output.narrate(f"  ! {output.safe(problem)}")
     if args.output == "parquet":
         from bridge.workflow.codec import to_plain
 
-        log_questions.parquet(to_plain(found)["findings"], "compare", Difference.__slots__)
+        log_questions.parquet(to_plain(found)["findings"], "compare", Difference.__slots__, templates=found.algorithm)
+        return ExitCode.DONE
+    if args.output == "jsonl":
+        from bridge.workflow.codec import to_plain
+
+        output.data(
+            args, {"findings": [{**item, "algorithm": found.algorithm} for item in to_plain(found)["findings"]]}, records="findings"
+        )
         return ExitCode.DONE
     if args.output != "text":
         output.data(args, found, records="findings")
@@ -99,7 +106,7 @@ def _events(args: argparse.Namespace, side: str) -> tuple[Any, list[str], Real |
         real = steps.messages if steps.fetch is not None else None
     else:
         answer = log_questions.ask_files(args, files, asked)
-        table, _ = events_table(answer.rows, answer.rows.order().tolist())
+        table = events_table(answer.rows, answer.rows.order().tolist())
         counts = answer.counts()
         problems = [f"--{side}: {counts['rejected']:,} of {counts['lines']:,} lines are no events"] if counts["rejected"] else []
         problems += answer.problems()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bridge.cli import log_questions, output
+from bridge.cli import log_questions, log_templates, output
 from bridge.errors import ExitCode, InputError
+
+if TYPE_CHECKING:
+    from bridge.logs.counting import Counting
 
 
 def run(args: argparse.Namespace) -> int:
@@ -20,17 +23,19 @@ def run(args: argparse.Namespace) -> int:
     parts = frozenset({"at", *(field for field in fields if field in CORE), *(("message",) if "template" in fields else ())})
     files, problems = log_questions.files(args)
     question = log_questions.question(args, attributes=any(field not in {*CORE, "template", "file"} for field in fields), parts=parts)
-    counting = Counting(fields=fields, every=every)
+    counting = Counting(fields=fields, every=every, known=log_templates.known(args) if "template" in fields else None)
     answer = log_questions.ask_files(args, files, question, counting=counting)
     groups = counting.groups()
-    rows = [_row(at, values, fields, count, counting.templates, every) for (at, values), count in groups]
+    rows = [_row(at, values, counting, count) for (at, values), count in groups]
+    algorithm = _algorithm() if "template" in fields else ""
     if args.output == "parquet":
-        log_questions.parquet(rows, "count")
+        log_questions.parquet(rows, "count", templates=algorithm)
     elif args.output == "jsonl":
         for row in rows:
-            print(json.dumps(row, ensure_ascii=False))
+            print(json.dumps({**row, "algorithm": algorithm} if algorithm else row, ensure_ascii=False))
     elif args.output == "json":
         document = {
+            **({"algorithm": algorithm} if algorithm else {}),
             "groups": rows,
             "events": counting.total,
             "counts": answer.counts(),
@@ -55,14 +60,20 @@ def _every(text: str | None) -> int | None:
     return seconds * 1_000_000
 
 
-def _row(
-    at: int, values: tuple[str | None, ...], fields: tuple[str, ...], count: int, texts: dict[str, str], every: int | None
-) -> dict[str, Any]:
-    row: dict[str, Any] = {"at": log_questions.stamp(at)} if every is not None else {}
-    for field, value in zip(fields, values, strict=True):
+def _algorithm() -> str:
+    from bridge.logs.miner import ALGORITHM
+
+    return ALGORITHM
+
+
+def _row(at: int, values: tuple[str | None, ...], counting: Counting, count: int) -> dict[str, Any]:
+    row: dict[str, Any] = {"at": log_questions.stamp(at)} if counting.every is not None else {}
+    for field, value in zip(counting.fields, values, strict=True):
         row[field] = value
         if field == "template":
-            row["template_id"], row["template"] = value, texts.get(value or "", value)
+            row["template_id"], row["template"] = value, counting.templates.get(value or "", value)
+            if counting.known is not None:
+                row["aliases"] = list(counting.aliases.get(value or "", ()))
     return {**row, "events": count}
 
 

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli import log_questions, output
+from bridge.cli import log_questions, log_templates, output
 from bridge.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _print(args: argparse.Namespace, answer: Answer, numbers: list[int], about: 
     if args.output == "parquet":
         from bridge.logs.store import write_parquet
 
-        write_parquet(answer.rows, numbers, sys.stdout.buffer)
+        write_parquet(answer.rows, numbers, sys.stdout.buffer, log_templates.known(args))
     elif args.output == "jsonl":
         for event in log_questions.events(answer, numbers):
             print(json.dumps(event, ensure_ascii=False))

@@ -7,9 +7,9 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
-from bridge.cli import log_questions, output
+from bridge.cli import log_questions, log_templates, output
 from bridge.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -20,17 +20,19 @@ _COLUMNS = (
     output.Column(name="lines", title="lines", right=True),
     output.Column(name="template", title="text", flexible=True),
 )
+_BEFORE = output.Column(name="before", title="before")
 _BATCH = 100_000
 
 
 def run(args: argparse.Namespace) -> int:
     """Mine the templates of the files; print them by frequency, and write one JSON line a line where asked."""
     from bridge.logs.miner import ALGORITHM, Miner
-    from bridge.logs.template_store import load_known, save_known
+    from bridge.logs.template_store import KnownTemplates, save_known
 
     if not args.files and not log_questions.narrowed(args) and not _has_sources(args):
         raise InputError("which files?", hint="bridge logs templates FILE...   (- reads stdin)")
-    miner = Miner(known=load_known(Path(args.known), ALGORITHM)) if args.known else Miner()
+    known = log_templates.known(args)
+    miner = Miner(known=known or KnownTemplates(algorithm=ALGORITHM))
     remote = log_questions.cluster(args)
     if remote is not None and not args.assign:  # what the lines are is not needed: the different texts come back with their counts
         found = remote.texts(log_questions.question(args, attributes=False))
@@ -45,10 +47,11 @@ def run(args: argparse.Namespace) -> int:
     mined = miner.finish()
     if args.assign:
         _assign(args.assign, mined)
+        output.narrate(f"  {len(mined.numbers):,} lines to {output.safe(args.assign)}; ids by {ALGORITHM}")
     if args.known:
         save_known(Path(args.known), mined.templates)
     if args.assign != "-":
-        _show(args, mined, ALGORITHM)
+        _show(args, mined, ALGORITHM, compared=bool(args.known) or known is not None)
     return ExitCode.DONE
 
 
@@ -88,21 +91,26 @@ def _of_events(args: argparse.Namespace) -> list[str]:
     return [rows.message[number] for number in order]
 
 
-def _show(args: argparse.Namespace, mined: Mined, algorithm: str) -> None:
-    rows = [
-        {"template_id": identity, "lines": lines, "template": text}
-        | ({"new": not known, "aliases": mined.templates.aliases_of(identity)} if args.known else {})
+def _show(args: argparse.Namespace, mined: Mined, algorithm: str, *, compared: bool) -> None:
+    """Print the templates; `compared`: with what was known before."""
+    aliases = mined.templates.aliases()
+    rows: list[dict[str, Any]] = [
+        {"template_id": identity, "lines": lines, "template": text} | ({"new": not known, "aliases": aliases[identity]} if compared else {})
         for identity, lines, text, known in zip(mined.ids, mined.lines, mined.texts, mined.known, strict=True)
     ]
     if args.output == "parquet":
-        log_questions.parquet(rows, "templates")
+        log_questions.parquet(rows, "templates", templates=algorithm)
+        return
+    if args.output == "jsonl":
+        output.data(args, {"templates": [{**row, "algorithm": algorithm} for row in rows]}, records="templates")
         return
     if args.output != "text":
         output.data(args, {"algorithm": algorithm, "lines": sum(mined.lines), "templates": rows}, records="templates")
         return
-    output.table(_COLUMNS, rows)
-    new = f", {mined.known.count(False):,} of them new" if args.known else ""
-    output.say(f"\n  {len(rows):,} templates in {sum(mined.lines):,} lines{new}")
+    before = [_BEFORE] if any(row.get("aliases") for row in rows) else []
+    output.table([*_COLUMNS[:1], *before, *_COLUMNS[1:]], [{**row, "before": " ".join(row.get("aliases", ()))} for row in rows])
+    new = f", {mined.known.count(False):,} of them new" if compared else ""
+    output.say(f"\n  {len(rows):,} templates in {sum(mined.lines):,} lines{new}; ids by {algorithm}")
 
 
 def _assign(name: str, mined: Mined) -> None:
