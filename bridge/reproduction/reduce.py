@@ -100,8 +100,11 @@ def _confirmed(search: Search, items: Sequence[int], part: Items, runs: int) -> 
     """Run a part until it is told whether it fails about as often as the whole; return seen and runs.
 
     Raises where it fails far more rarely. The whole is run again only where that seems so and it was run too rarely to tell.
+    What was measured of exactly this part before counts.
     """
-    seen, made = search.rate(part, runs)
+    before, past = search.known.get(part, (0, 0))
+    seen, made = search.rate(part, max(0, runs - past))
+    seen, made = before + seen, past + made
     if not search.whole[1] or (made and seen == made):
         search.sound = part
         return seen, made
@@ -170,8 +173,9 @@ def _likely(search: Search, current: Items, items: Sequence[int]) -> Items:
     chances = likely.beliefs((item for item in current if item not in wanted), clean, rate)
     while chosen := likely.choose(chances, needs):
         if len(chosen) <= likely.FEW and not measured:
-            seen, runs = _confirmed(search, items, current, CONFIRM)
-            rate, measured = likely.cautious(seen, runs), True
+            # The whole's runs count too: what is confirmed is that this part fails about as often.
+            seen, runs = _confirmed(search, items, current, CONFIRM // 2)
+            rate, measured = likely.cautious(seen + search.whole[0], runs + search.whole[1]), True
             chances = likely.beliefs(chances, clean, rate)
         elif search.fails(candidate := _without(search, current, chosen), 1):
             current = search.note(candidate)

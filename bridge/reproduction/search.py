@@ -89,6 +89,8 @@ class Search:
     """The smallest that is known to fail about as often as the whole."""
     control: tuple[int, int] = (0, 0)
     """How often the control failed, once a false failure was found: seen and runs."""
+    known: dict[Items, tuple[int, int]] = field(default_factory=dict)
+    """What was measured of each sequence: seen and runs. Runs that decided about a candidate are not in it: they would flatter."""
     alike: Mapping[int, str] = field(default_factory=dict)
     """What items have in common (their route): those with the same word are tried together."""
     _needs: dict[int, frozenset[int]] = field(default_factory=dict)
@@ -142,6 +144,8 @@ class Search:
             self.measured += 1
             self.requests += len(items)
             seen += self.run(items)
+        before = self.known.get(items, (0, 0))
+        self.known[items] = before[0] + seen, before[1] + runs
         return seen, runs
 
     def note(self, items: Items) -> Items:

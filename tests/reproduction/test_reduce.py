@@ -94,8 +94,7 @@ def test_a_failure_that_shows_in_six_of_ten_runs() -> None:
     trials = [model(seed, 0.6, 0) for seed in range(200)]
     assert mean(found == needed for _, _, found, needed in trials) >= 0.98
     assert all(found >= needed for _, _, found, needed in trials)
-    assert mean(search.replays for search, *_ in trials) <= 160
-    assert mean(search.measured for search, *_ in trials) <= 20
+    assert mean(search.replays + search.measured for search, *_ in trials) <= 170
 
 
 def test_three_percent_false_failures_of_the_same_signature_that_nobody_told() -> None:

@@ -96,6 +96,7 @@ def _dry(args: argparse.Namespace, prepared: Prepared) -> int:
                 "requests": requests,
                 "most_requests": prepared.settings.rules.requests,
                 "seconds": round(seconds),
+                "most_seconds": prepared.settings.rules.seconds,
                 "requests_a_replay": len(steps),
                 "writes": prepared.writes,
             },
@@ -118,10 +119,12 @@ def _dry(args: argparse.Namespace, prepared: Prepared) -> int:
         output.say(f"    {count:>4}  {output.safe(name)}")
     for limit in prepared.limits:
         output.say(f"  ! {output.safe(limit)}")
+    rules = prepared.settings.rules
     output.say(
-        f"\n  Would send about {requests:,} requests in {replays} replays to {output.safe(prepared.settings.url)}, "
-        f"{prepared.writes} of {len(steps)} a replay may write ({prepared.settings.rules.rate:g} a second, about {seconds:,.0f} s).\n"
-        f"  Never more than {prepared.settings.rules.requests:,} requests: there it stops, and says what it has."
+        f"\n  Would send to {output.safe(prepared.settings.url)}, by estimate: about {requests:,} requests in {replays} replays "
+        f"({rules.rate:g} a second, about {seconds:,.0f} s), of which {prepared.writes} of {len(steps)} in a whole replay may write.\n"
+        "  That is for a failure that always shows; one that shows now and then takes more.\n"
+        f"  The bound: never more than {rules.requests:,} requests or {rules.seconds:,.0f} s. There it stops, and says what it has."
     )
     for problem in found:
         output.say(f"  ✗ {output.safe(problem.message)}   {output.safe(problem.hint)}")
