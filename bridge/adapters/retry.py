@@ -22,7 +22,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import requests
 import urllib3
@@ -69,6 +69,19 @@ class AnswerError(Exception):
         super().__init__(text)
         self.response = response
         self.text = text
+
+
+def json_object(response: Response) -> dict[str, Any]:
+    """Return the JSON object of an answer; AnswerError for an error status and for anything else."""
+    if not response.ok:
+        raise AnswerError(response)
+    try:
+        found = response.json()
+    except ValueError as error:
+        raise AnswerError(response, "the answer is not JSON") from error
+    if not isinstance(found, dict):
+        raise AnswerError(response, "the answer is no JSON object")
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,7 +292,7 @@ def _of_answer(error: AnswerError) -> Failure:  # noqa: PLR0911 - a table
 
 
 def said_by(response: Response) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Return an error answer's words and its complaints by field, in the shapes of Jira and Zendesk."""
+    """Return an error answer's words and its complaints by field, in the shapes of Jira, Zendesk and Elasticsearch."""
     if _is_page(response):
         title = re.search(r"<title[^>]*>(.*?)</title>", response.text[:20_000], re.IGNORECASE | re.DOTALL)
         return clean(f"a web page: {title.group(1)}" if title else "a web page"), ()
@@ -294,7 +307,7 @@ def said_by(response: Response) -> tuple[str, tuple[tuple[str, str], ...]]:
     words += [str(body[key]) for key in ("message", "errorMessage", "description") if body.get(key)]
     problem = body.get("error")
     if isinstance(problem, dict):
-        words += [str(problem[key]) for key in ("title", "message") if problem.get(key)]
+        words += [str(problem[key]) for key in ("title", "message", "reason") if problem.get(key)]
     elif problem and not words:
         words.append(str(problem))
     words += [f"{name}: {message}" for name, message in fields]

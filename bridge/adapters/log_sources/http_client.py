@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import requests
 
 from bridge.adapters.option_keys import OptionReader
-from bridge.adapters.retry import AnswerError, Caller
+from bridge.adapters.retry import Caller, json_object
 from bridge.adapters.transport import bound, checked_url
 from bridge.plugins import AdapterOptions
 
@@ -24,20 +24,13 @@ class Client:
     session: requests.Session
     caller: Caller
 
-    def json(self, method: str, path: str, *, params: dict[str, str] | None = None, body: Any = None) -> dict[str, Any]:
-        """Return the object that the server answers; bridge.errors only."""
+    def json(
+        self, method: str, path: str, *, params: dict[str, str] | None = None, body: Any = None, form: dict[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Return the object that the server answers, to a body of JSON or of a form; bridge.errors only."""
 
         def call() -> dict[str, Any]:
-            response = self.session.request(method, f"{self.url}{path}", params=params, json=body)
-            if not response.ok:
-                raise AnswerError(response)
-            try:
-                found = response.json()
-            except ValueError as error:
-                raise AnswerError(response, "the answer is not JSON") from error
-            if not isinstance(found, dict):
-                raise AnswerError(response, "the answer is no object")
-            return found
+            return json_object(self.session.request(method, f"{self.url}{path}", params=params, json=body, data=form))
 
         return self.caller.run(f"{method} {path}", "read", call)
 

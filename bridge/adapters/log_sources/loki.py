@@ -1,7 +1,8 @@
 """Logs in Grafana Loki, through its HTTP interface.
 
-Loki finds lines by their stream and by texts in them; it keeps no fields. So the window, the streams' labels and texts that
-a fitting line must hold go to the server, and lines are read, judged and counted here. The time of an event is Loki's.
+Loki finds lines by their stream and by texts in them; it keeps no fields. The window, the streams' labels and texts that a
+fitting line must hold go to the server. Counts are made there where its answer is certainly ours (`.logql`, `.loki_counts`);
+other lines are read, judged and counted here. The time of an event is Loki's; a stream's label wins over what the line says.
 
     logs: {app: {product: loki, url: https://..., selector: '{app="shop"}', format: json, labels: {service: app}}}
 
@@ -13,17 +14,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from bridge.adapters.log_sources import logql
+from bridge.adapters.log_sources.counted import Counted
 from bridge.adapters.log_sources.http_client import KEYS, Client, opened
+from bridge.adapters.log_sources.loki_counts import LONGEST, Entry, Stretch, counted_there
 from bridge.adapters.option_keys import OptionReader
 from bridge.errors import BridgeError, InputError, RefusedError, RetryLaterError
 from bridge.logs import sniff
 from bridge.logs.counting import Counting
-from bridge.logs.options import FORMATS, SourceOptions, parse_sources
 from bridge.logs.names import words_of
+from bridge.logs.options import FORMATS, SourceOptions, parse_sources
 from bridge.logs.question import CORE, Question
 from bridge.logs.records import Event, Format, Instant, Mapper, mapper
 from bridge.logs.remote import (
@@ -31,12 +35,10 @@ from bridge.logs.remote import (
     Around,
     Found,
     Texts,
-    counted_from,
     event_of,
     first_fitting,
     select_from,
     steps_by_events,
-    texts_by_count,
 )
 from bridge.logs.times import Clockwork, micros
 from bridge.model.filing import Check
@@ -51,7 +53,9 @@ _TEXT: Final = r'"(?:[^"\\]|\\.)*"'
 _MATCHER: Final = rf"\s*[A-Za-z_][A-Za-z0-9_]*\s*(?:=~|!~|!=|=)\s*{_TEXT}\s*"
 _SELECTOR: Final = re.compile(rf"\{{{_MATCHER}(?:,{_MATCHER})*\}}")
 _PAGE: Final = 5_000
-_PATH: Final = "/loki/api/v1/query_range"
+_ALLOWED: Final = re.compile(r"max entries limit per query exceeded.*> ([0-9]+)\)")
+_PATH: Final = "/loki/api/v1"
+_ADDRESS: Final = "is url the address of Loki itself?"
 
 
 def open_source(options: AdapterOptions) -> LokiLogs:
@@ -94,6 +98,8 @@ class LokiLogs:
     now: Any
     product: str = "loki"
     caps: tuple[int, int] = (MOST_EVENTS, MOST_EVENTS)
+    notes: list[str] = field(default_factory=list, compare=False)
+    """How questions were answered, where that is worth a word."""
 
     def select(self, request: LogRequest) -> LogResult:
         """Return the wanted events of an investigation."""
@@ -103,7 +109,7 @@ class LokiLogs:
         """Tell whether it answers."""
         connection = f"logs {self.name}"
         try:
-            found = self.client.json("GET", "/loki/api/v1/labels")
+            found = self.client.json("GET", f"{_PATH}/labels")
         except BridgeError as error:
             return (Check(connection=connection, what="reachable", ok=False, detail=error.message, hint=error.hint),)
         names = found.get("data") or []
@@ -115,17 +121,16 @@ class LokiLogs:
 
     def events(self, question: Question, limit: int, around: Around | None = None) -> Found:  # noqa: ARG002 - lines have no accounts to ask for
         """Return the first events in time order."""
-        return first_fitting(self._lines(question), question, limit, cap=self.caps[0], name=self.name)
+        return first_fitting(self.lines(question), question, limit, cap=self.caps[0], name=self.name)
 
     def count(self, question: Question, counting: Counting) -> list[str]:
-        """Count the lines here."""
-        found = self.events(question, self.caps[0])
-        counted_from(found.events, counting, self.name)
-        return [f"{self.name}: counted from the first {self.caps[0]:,} lines only: the counts are too low"] if found.cut else []
+        """Count there what can be counted there, and read the rest."""
+        shrink = "template" in counting.fields and "message" not in counting.fields
+        return self._counted(question, counting.fields, every=counting.every, shrink=shrink).into_counts(counting, self.name)
 
     def texts(self, question: Question) -> Texts:
-        """Count the messages here."""
-        return texts_by_count(self, question)
+        """Return the different messages, their values shrunk where that was done there."""
+        return self._counted(question, ("message",), every=None, shrink=True).into_texts(self.name)
 
     def steps(self, question: Question, by: str) -> Steps:  # noqa: ARG002 - whole events have every group
         """Return the events: texts can't be numbered there."""
@@ -136,9 +141,10 @@ class LokiLogs:
         matchers = []
         for name, wanted in (("service", question.services), ("account_id", question.accounts), ("trace_id", question.traces)):
             if wanted and name in self.labels:
-                matchers.append(f"{self.labels[name]}=~{_quoted('|'.join(_literal(value) for value in sorted(wanted)))}")
+                matchers.append(f"{self.labels[name]}=~{logql.quoted('|'.join([*map(logql.literal, sorted(wanted)), '']))}")
         if question.levels and "level" in self.labels:
-            matchers.append(f"{self.labels['level']}=~{_quoted('(?i)' + '|'.join(_literal(word) for word in words_of(question.levels)))}")
+            words = [*map(logql.literal, words_of(question.levels)), ""]  # nothing: a stream without it, whose lines may say it
+            matchers.append(f"{self.labels['level']}=~{logql.quoted('(?i)' + '|'.join(words))}")
         unlabelled = Question(
             accounts=question.accounts if "account_id" not in self.labels else frozenset(),
             traces=question.traces if "trace_id" not in self.labels else frozenset(),
@@ -148,71 +154,120 @@ class LokiLogs:
         text = self.selector[:-1] + "".join(f", {matcher}" for matcher in matchers) + "}"
         for needles in unlabelled.needles(composed=self.source.format == "nginx"):
             words = [needle.decode() for needle in needles]
-            text += f" |= {_quoted(words[0])}" if len(words) == 1 else f" |~ {_quoted('|'.join(map(_literal, words)))}"
+            text += f" |= {logql.quoted(words[0])}" if len(words) == 1 else f" |~ {logql.quoted('|'.join(map(logql.literal, words)))}"
         return text
 
-    def _lines(self, question: Question) -> Iterator[Event]:
+    def window(self, question: Question) -> tuple[int, int]:
+        """Return the question's window in microseconds; InputError where nothing says when it begins."""
         start = question.start if question.start is not None else self.earliest
         if start is None:
             raise InputError(
                 "Loki is asked for a stretch of time only", where=f"logs {self.name}", hint="--since TIME, or `earliest` in bridge.yaml"
             )
         end = question.end if question.end is not None else micros(self.now())
-        clockwork = Clockwork(zone=UTC)
-        form = sniff.make(self.source.format or "json", self.source, clockwork)
-        make = mapper(self.source, form, clockwork, attributes=question.needs_attributes())
-        text = self.query(question)
-        begin, last = start * 1_000, end * 1_000
+        return start, max(start, end)
+
+    def lines(self, question: Question, stages: str = "") -> Iterator[Event]:
+        """Yield the events of the window in time order; `stages` follow the query."""
+        reader = self.reader(question)
+        for nanoseconds, labels, line in self.entries(self.query(question) + stages, self.window(question), _PAGE):
+            yield self.event(nanoseconds, json.loads(labels), line, reader)
+
+    def entries(self, text: str, window: Stretch, page: int) -> Iterator[Entry]:
+        """Yield the lines of a window of microseconds in time order, so many a request."""
+        for first in range(*window, LONGEST):
+            yield from self._stretch(text, first * 1_000, min(first + LONGEST, window[1]) * 1_000, page)
+
+    def _stretch(self, text: str, begin: int, last: int, limit: int) -> Iterator[Entry]:
+        """Yield the lines of a stretch of nanoseconds that is not longer than a query may be."""
         seen: set[tuple[str, str]] = set()
         while begin < last:
-            page = self._page(text, begin, last)
+            try:
+                page = self._page(text, begin, last, limit)
+            except RefusedError as error:
+                allowed = _ALLOWED.search(error.message)
+                if allowed is None or not 0 < int(allowed[1]) < limit:
+                    raise
+                limit = int(allowed[1])
+                continue
             fresh = [entry for entry in page if entry[0] != begin or (entry[1], entry[2]) not in seen]
-            for nanoseconds, labels, line in fresh:
-                yield self._event(nanoseconds, json.loads(labels), line, form, make)
-            if len(page) < _PAGE:
+            yield from fresh
+            if len(page) < limit:
                 return
             if not fresh:
-                raise RefusedError(f"more than {_PAGE:,} lines in one nanosecond: Loki can't give the rest", where=f"logs {self.name}")
+                raise RefusedError(f"more than {limit:,} lines in one nanosecond: Loki can't give the rest", where=f"logs {self.name}")
             latest = page[-1][0]
             if latest != begin:
                 seen = set()
             seen |= {(labels, line) for nanoseconds, labels, line in page if nanoseconds == latest}
             begin = latest
 
-    def _page(self, text: str, begin: int, last: int) -> list[tuple[int, str, str]]:
-        """Return (nanoseconds, labels as JSON, line) of one page in time order."""
-        params = {"query": text, "start": str(begin), "end": str(last), "limit": str(_PAGE), "direction": "forward"}
-        found = self.client.json("GET", _PATH, params=params)
-        data = found.get("data")
-        if found.get("status") != "success" or not isinstance(data, dict) or data.get("resultType") != "streams":
-            raise RetryLaterError("loki answered without streams", where=f"GET {_PATH}", hint="is url the address of Loki itself?")
+    def _page(self, text: str, begin: int, last: int, limit: int) -> list[Entry]:
+        """Return the first lines of [begin, last), in nanoseconds, in time order."""
+        form = {"query": text, "start": str(begin), "end": str(last), "limit": str(limit), "direction": "forward"}
         entries = []
         try:
-            for stream in data["result"]:
+            for stream in self._asked("query_range", form, "streams"):
                 labels = json.dumps(stream["stream"], sort_keys=True)
                 entries += [(int(entry[0]), labels, str(entry[1])) for entry in stream["values"]]
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise RetryLaterError(
-                "loki's streams can't be read", where=f"GET {_PATH}", hint="is url the address of Loki itself?"
-            ) from error
+            raise self._unreadable("query_range") from error
         return sorted(entries)
 
-    def _event(self, nanoseconds: int, labels: Mapping[str, Any], line: str, form: Format, make: Mapper) -> Event:
+    def vector(self, text: str, at: int) -> list[tuple[Mapping[str, str], int]]:
+        """Return the groups of an instant query, and their numbers."""
+        try:
+            return [
+                ({str(name): str(value) for name, value in found["metric"].items()}, int(float(found["value"][1])))
+                for found in self._asked("query", {"query": text, "time": str(at)}, "vector")
+            ]
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise self._unreadable("query") from error
+
+    def reader(self, question: Question) -> tuple[Format, Mapper]:
+        """Return what makes events of lines; the time that a line tells is not looked at."""
+        clockwork = Clockwork(zone=UTC)
+        form = sniff.make(self.source.format or "json", self.source, clockwork)
+        fields = {part: ref for part, ref in self.source.fields.items() if part != "at"}
+        return form, mapper(replace(self.source, fields=fields), form, clockwork, attributes=question.needs_attributes())
+
+    def event(self, nanoseconds: int, labels: Mapping[str, Any], line: str, reader: tuple[Format, Mapper]) -> Event:
+        """Return the event of a line."""
+        form, make = reader
         at = nanoseconds // 1_000
-        shared = {name: labels[label] for name, label in self.labels.items() if label in labels}
+        shared = {name: labels[label] for name, label in self.labels.items() if labels.get(label)}
         outcome = form.decode(line)
         made = make.event({**outcome, "at": Instant(at)}, 0) if type(outcome) is dict else None
         if not isinstance(made, Event):
             return event_of(at, {"message": line, **shared})
-        values = {name: getattr(made, name) for name in CORE}
-        return event_of(at, {**values, **{name: value for name, value in shared.items() if not values.get(name)}}, made.attributes)
+        return event_of(at, {**{name: getattr(made, name) for name in CORE}, **shared}, made.attributes)
 
+    def _counted(self, question: Question, wanted: Sequence[str], *, every: int | None, shrink: bool) -> Counted:
+        """Return what is counted there and what had to be read."""
+        cap = self.caps[0]
+        counted = counted_there(self, question, wanted, every=every, shrink=shrink, cap=cap, now=micros(self.now()))
+        if isinstance(counted, str):
+            self.notes.append(f"{self.name}: all lines are read and counted here: {counted}")
+            found = self.events(question, cap)
+            return Counted(read=found.events, cut=f"counted from the first {cap:,} lines only" if found.cut else "")
+        self.notes.extend([f"{self.name}: {counted.note}"] if counted.note else [])
+        return counted
 
-def _quoted(text: str) -> str:
-    """Return a text as a string of LogQL, whose escapes are Go's; JSON's are among them."""
-    return json.dumps(text, ensure_ascii=False)
+    def _asked(self, verb: str, form: dict[str, str], kind: str) -> list[Any]:
+        """Return what a query gives; in a form, because a query may be longer than an address."""
+        found = self.client.json("POST", f"{_PATH}/{verb}", form=form)
+        data = found.get("data")
+        if found.get("status") != "success" or not isinstance(data, dict) or data.get("resultType") != kind:
+            raise RetryLaterError(
+                f"loki answered without {'a vector' if kind == 'vector' else kind}", where=f"POST {_PATH}/{verb}", hint=_ADDRESS
+            )
+        if any("partial" in str(warning) for warning in found.get("warnings") or ()):
+            raise RetryLaterError("loki answered in part only", where=f"POST {_PATH}/{verb}", hint="narrow the window")
+        result = data.get("result")
+        if not isinstance(result, list):
+            raise self._unreadable(verb)
+        return result
 
-
-def _literal(text: str) -> str:
-    r"""Return a text as a regular expression of RE2 that matches it alone; everything but letters and digits is escaped."""
-    return "".join(char if char.isalnum() or char in "_-" or ord(char) > 127 else f"\\x{{{ord(char):x}}}" for char in text)  # noqa: PLR2004 - ASCII
+    @staticmethod
+    def _unreadable(verb: str) -> RetryLaterError:
+        return RetryLaterError("loki's answer can't be read", where=f"POST {_PATH}/{verb}", hint=_ADDRESS)

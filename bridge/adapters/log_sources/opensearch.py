@@ -22,12 +22,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
+from bridge.adapters.log_sources.counted import Counted
 from bridge.adapters.log_sources.http_client import KEYS, Client, opened
+from bridge.adapters.log_sources.opensearch_counts import MILLISECOND, counted_there
 from bridge.adapters.option_keys import OptionReader
 from bridge.errors import BridgeError, InputError, RetryLaterError
 from bridge.logs.counting import Counting
 from bridge.logs.names import level_of, words_of
-from bridge.logs.question import CORE, Question, as_text, field_of
+from bridge.logs.question import CORE, Question, field_of
 from bridge.logs.records import Event
 from bridge.logs.remote import (
     MOST_EVENTS,
@@ -35,12 +37,10 @@ from bridge.logs.remote import (
     Around,
     Found,
     Texts,
-    counted_from,
     event_of,
     first_fitting,
     select_from,
     steps_by_events,
-    texts_by_count,
 )
 from bridge.logs.times import EPOCH, Clockwork, TimeError, parse_value
 from bridge.model.filing import Check
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 _INDEX: Final = re.compile(r"(?![-_+.])[a-z0-9_.*,:-]+")
 _FIELD: Final = re.compile(r"[A-Za-z0-9_@.-]+")
 _PAGE: Final = 1_000
-_MILLISECOND: Final = 1_000
+_ADDRESS: Final = "is url the address of the store itself?"
 _KEEP: Final = "2m"
 _CLOCKWORK: Final = Clockwork(zone=UTC)
 _EXACT: Final = frozenset({"keyword", "constant_keyword", "wildcard", "date", "date_nanos", "boolean", "ip", "long", "integer", "short", "byte", "double", "float", "half_float", "scaled_float", "unsigned_long", "version"})  # fmt: skip
@@ -92,6 +92,8 @@ class OpenSearchLogs:
     columns: Mapping[str, str]
     """Our name to the field; `.keyword` at its end is left out where the document is read."""
     caps: tuple[int, int] = (MOST_EVENTS, MOST_GROUPS)
+    notes: list[str] = field(default_factory=list, compare=False)
+    """How questions were answered, where that is worth a word."""
 
     def select(self, request: LogRequest) -> LogResult:
         """Return the wanted events of an investigation."""
@@ -101,8 +103,8 @@ class OpenSearchLogs:
         """Tell whether it answers, and whether the fields can be asked exactly."""
         connection = f"logs {self.name}"
         try:
-            self._checked(tuple(self.columns))
-            found = self._search({"size": 0, "track_total_hits": True}, index=True)
+            self._checked(tuple(name for name in self.columns if name != "message"))
+            found = self.search({"size": 0, "track_total_hits": True})
         except BridgeError as error:
             return (Check(connection=connection, what="reachable", ok=False, detail=error.message, hint=error.hint),)
         total = found.get("hits", {}).get("total", {}).get("value", 0)
@@ -114,76 +116,92 @@ class OpenSearchLogs:
 
     def events(self, question: Question, limit: int, around: Around | None = None) -> Found:
         """Return the first events in time order; what the index can't judge is judged here, page by page."""
-        return first_fitting(self._pages(question, around), question, limit, cap=self.caps[0], name=self.name)
+        return first_fitting(self.documents(question, around), question, limit, cap=self.caps[0], name=self.name)
 
     def count(self, question: Question, counting: Counting) -> list[str]:
         """Count there what can be counted there exactly, and read the rest."""
-        template = "template" in counting.fields
-        counted = self._counted(question, counting.fields, every=counting.every, shrink=template and "message" not in counting.fields)
-        names = [name for name in counting.fields if name != "template"]
-        for bucket, event, whole, events in counted.groups:
-            values = [self.name if name == "file" else value_of(event, name) for name in names]
-            text = ((event.message, "") if whole else (None, event.message)) if template else ()
-            counting.add_groups([(bucket, *values, *text, events)])
-        counted_from(counted.read, counting, self.name)
-        return self._problems(counted)
+        shrink = "template" in counting.fields and "message" not in counting.fields
+        return self._counted(question, counting.fields, every=counting.every, shrink=shrink).into_counts(counting, self.name)
 
     def texts(self, question: Question) -> Texts:
         """Return the different messages, their values shrunk where that was done there."""
-        counted = self._counted(question, ("message",), every=None, shrink=True)
-        texts = Texts(problems=self._problems(counted))
-        for _, event, whole, events in counted.groups:
-            place = texts.whole if whole else texts.collapsed
-            place[event.message] = place.get(event.message, 0) + events
-        for event in counted.read:
-            texts.whole[event.message] = texts.whole.get(event.message, 0) + 1
-        return texts
+        return self._counted(question, ("message",), every=None, shrink=True).into_texts(self.name)
 
     def steps(self, question: Question, by: str) -> Steps:  # noqa: ARG002 - whole events have every group
         """Return the events: texts can't be numbered there."""
         return steps_by_events(self, question)
 
-    def _pages(self, question: Question, around: Around | None) -> Iterator[Event | None]:
-        """Yield the documents in time order, None for one without a time that can be read."""
-        names = [*self.columns] if question.needs_attributes() else [name for name in ("at", *CORE) if name in self.columns]
-        with self._point() as point:
-            tie = "_shard_doc" if self.product == "elasticsearch" else "_id"
-            body: dict[str, Any] = {
-                "size": _PAGE,
-                "query": self._query(question, around),
-                "_source": sorted({_path(self.columns[name]) for name in names}),
-                "sort": [{self.columns["at"]: "asc"}, {tie: "asc"}],
-                "track_total_hits": False,
-            }
+    def _counted(self, question: Question, wanted: Sequence[str], *, every: int | None, shrink: bool) -> Counted:
+        """Return what is counted there and what had to be read."""
+        counted = counted_there(self, question, wanted, every=every, shrink=shrink)
+        if isinstance(counted, str):
+            self.notes.append(f"{self.name}: all events are read and counted here: {counted}")
+            found = self.events(question, self.caps[0])
+            return Counted(read=found.events, cut=f"counted from the first {self.caps[0]:,} events only" if found.cut else "")
+        self.notes.extend([f"{self.name}: {counted.note}"] if counted.note else [])
+        return counted
+
+    def documents(self, question: Question, around: Around | None = None, *, without: str = "") -> Iterator[Event | None]:
+        """Yield the documents in time order, None for one without a time; `without`: whose field of that name has no value."""
+        body = self._body(question, around, without)
+        with self.point() as point:
             while True:
-                body["pit"] = {"id": point["id"], "keep_alive": _KEEP}
-                found = self._search(body, index=False)
-                point["id"] = found.get("pit_id", point["id"])
-                hits = found["hits"]["hits"]
+                hits = self._hits(self.search(body, point))
                 for hit in hits:
-                    yield self._event(hit.get("_source") or {}, names)
-                if len(hits) < _PAGE:
+                    yield self._event(hit)
+                if len(hits) < body["size"]:
                     return
                 body["search_after"] = hits[-1]["sort"]
 
-    def _event(self, source: Any, names: Sequence[str]) -> Event | None:
-        values = {name: field_of(source, _path(self.columns[name])) for name in names}
-        try:
-            at = parse_value(values["at"], _CLOCKWORK)
-        except TimeError:
+    def first(self, question: Question, number: int, point: dict[str, str]) -> list[Event]:
+        """Return the first documents in time order."""
+        found = self.search({**self._body(question, None, ""), "size": number}, point)
+        return [event for hit in self._hits(found) if (event := self._event(hit)) is not None]
+
+    def _body(self, question: Question, around: Around | None, without: str) -> dict[str, Any]:
+        names = [*self.columns] if question.needs_attributes() else [name for name in ("at", *CORE) if name in self.columns]
+        # An id is unique in its index only; a point in time of Elasticsearch has a number for each document.
+        ties = [{"_shard_doc": "asc"}] if self.product == "elasticsearch" else [{"_index": "asc"}, {"_id": "asc"}]
+        return {
+            "size": _PAGE,
+            "query": self.query(question, around, without=without),
+            "_source": sorted({self.path(name) for name in names}),
+            "sort": [{self.columns["at"]: "asc"}, *ties],
+            "track_total_hits": False,
+        }
+
+    def _hits(self, found: dict[str, Any]) -> list[dict[str, Any]]:
+        hits = found["hits"].get("hits")
+        if not isinstance(hits, list) or not all(isinstance(hit, dict) and isinstance(hit.get("sort"), list) for hit in hits):
+            raise RetryLaterError(f"{self.product}'s hits can't be read", where="POST /_search", hint=_ADDRESS)
+        return hits
+
+    def _event(self, hit: Mapping[str, Any]) -> Event | None:
+        values = {name: field_of(hit.get("_source") or {}, self.path(name)) for name in self.columns}
+        at = None
+        for value in (values["at"], hit["sort"][0]):  # a time written in a way of its own: the index has read it, to the millisecond
+            try:
+                at = parse_value(value, _CLOCKWORK)
+            except TimeError:
+                continue
+            break
+        if at is None:
             return None
-        extra = {name: values[name] for name in names if name not in {"at", *CORE} and values[name] is not None}
+        extra = {name: value for name, value in values.items() if name not in {"at", *CORE} and value is not None}
         return event_of(at, values, json.dumps(extra, ensure_ascii=False))
 
     @contextmanager
-    def _point(self) -> Iterator[dict[str, str]]:
-        """Hold a point in time, so that pages don't shift while documents arrive."""
+    def point(self) -> Iterator[dict[str, str]]:
+        """Hold a point in time, so that pages don't shift while documents arrive; it is given back whatever happens."""
         index = quote(self.index, safe="*,")
         if self.product == "elasticsearch":
             path, key = f"/{index}/_pit", "id"
         else:
             path, key = f"/{index}/_search/point_in_time", "pit_id"
-        point = {"id": str(self.client.json("POST", path, params={"keep_alive": _KEEP})[key])}
+        opened = self.client.json("POST", path, params={"keep_alive": _KEEP}).get(key)
+        if not isinstance(opened, str):
+            raise RetryLaterError(f"{self.product} opened no point in time", where=f"POST {path}", hint=_ADDRESS)
+        point = {"id": opened}
         try:
             yield point
         finally:
@@ -191,8 +209,11 @@ class OpenSearchLogs:
             with suppress(BridgeError):  # it ends by itself after two minutes
                 self.client.json("DELETE", path, body=body)
 
-    def _search(self, body: dict[str, Any], *, index: bool) -> dict[str, Any]:
-        path = f"/{quote(self.index, safe='*,')}/_search" if index else "/_search"
+    def search(self, body: dict[str, Any], point: dict[str, str] | None = None) -> dict[str, Any]:
+        """Return the whole answer to a search, in a point in time or in the index as it is now."""
+        path = f"/{quote(self.index, safe='*,')}/_search" if point is None else "/_search"
+        if point is not None:
+            body = {**body, "pit": {"id": point["id"], "keep_alive": _KEEP}}
         found = self.client.json("POST", path, params={"allow_partial_search_results": "false"}, body=body)
         shards = found.get("_shards") or {}
         if found.get("timed_out") or shards.get("failed"):
@@ -203,22 +224,23 @@ class OpenSearchLogs:
                 hint="run the same command again, or narrow the window",
             )
         if not isinstance(found.get("hits"), dict):
-            raise RetryLaterError(
-                f"{self.product} answered without hits", where=f"POST {path}", hint="is url the address of the store itself?"
-            )
+            raise RetryLaterError(f"{self.product} answered without hits", where=f"POST {path}", hint=_ADDRESS)
+        if point is not None and isinstance(found.get("pit_id"), str):
+            point["id"] = found["pit_id"]
         return found
 
-    def _query(self, question: Question, around: Around | None) -> dict[str, Any]:
+    def query(self, question: Question, around: Around | None = None, *, without: str = "") -> dict[str, Any]:
         """Return the question as a bool query; at least what fits, never less."""
         filters: list[dict[str, Any]] = []
         limits: dict[str, str] = {}
         if question.start is not None:
-            limits["gte"] = _iso(question.start - question.start % _MILLISECOND)
+            limits["gte"] = _iso(question.start - question.start % MILLISECOND)
         if question.end is not None:
-            limits["lt"] = _iso(question.end + -question.end % _MILLISECOND)
+            limits["lt"] = _iso(question.end + -question.end % MILLISECOND)
         filters += [{"range": {self.columns["at"]: {**limits, "format": "strict_date_optional_time"}}}] if limits else []
         asked = [("service", question.services), ("account_id", question.accounts), ("trace_id", question.traces)]
-        asked += [(key, frozenset({value})) for key, value in question.where if key != "level"]
+        # A message is judged here: words are not it, and a keyword field forgets long ones.
+        asked += [(key, frozenset({value})) for key, value in question.where if key not in {"level", "message"}]
         self._checked(tuple({name for name, wanted in asked if wanted}))
         filters += [{"terms": {self.columns[name]: sorted(wanted)}} for name, wanted in asked if wanted]
         levels = [question.levels] if question.levels else []
@@ -234,9 +256,12 @@ class OpenSearchLogs:
             who += [{"terms": {account: sorted(around.accounts)}}] if around.accounts else []
             who += [{"terms": {self.columns["trace_id"]: sorted(around.traces)}}] if around.traces and "trace_id" in self.columns else []
             filters.append({"bool": {"should": who, "minimum_should_match": 1}})
+        if without:
+            filters.append({"bool": {"must_not": [{"exists": {"field": self.columns[without]}}]}})
         return {"bool": {"filter": filters}} if filters else {"match_all": {}}
 
-    def _known(self, name: str) -> None:
+    def known(self, name: str) -> None:
+        """Raise InputError for a field that the source does not map."""
         if name not in self.columns:
             raise InputError(
                 f"logs {self.name} has no field for '{name}'",
@@ -247,18 +272,18 @@ class OpenSearchLogs:
     def _checked(self, names: tuple[str, ...]) -> None:
         """Refuse to filter by a field of analysed words: an exact value would not be found, and nobody would be told."""
         for name in names:
-            self._known(name)
-        types = self._types(names)
+            self.known(name)
+        types = self.types(names)
         for name in names:
             kind = types.get(self.columns[name], "")
-            if name != "message" and kind not in _EXACT:
+            if kind not in _EXACT:
                 raise InputError(
                     f"logs {self.name}: the field {self.columns[name]} ({kind or 'not in the index'}) can't be asked for exact values",
                     where=f"logs.{self.name}.columns.{name}",
                     hint=f"{name}: {self.columns[name].removesuffix('.keyword')}.keyword",
                 )
 
-    def _types(self, names: tuple[str, ...]) -> dict[str, str]:
+    def types(self, names: tuple[str, ...]) -> dict[str, str]:
         """Return the type of each field; one that differs between indices is `mixed`."""
         if not names:
             return {}
@@ -267,9 +292,9 @@ class OpenSearchLogs:
         fields = found.get("fields") or {}
         return {name: next(iter(kinds)) if len(kinds) == 1 else "mixed" for name, kinds in fields.items() if kinds}
 
-
-def _path(name: str) -> str:
-    return name.removesuffix(".keyword")
+    def path(self, name: str) -> str:
+        """Return where a document has what we call that."""
+        return self.columns[name].removesuffix(".keyword") if name in self.columns else name
 
 
 def _iso(at: int) -> str:

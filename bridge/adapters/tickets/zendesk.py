@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import requests
 
 from bridge.adapters.option_keys import OptionReader
-from bridge.adapters.retry import PATIENCE_SECONDS, AnswerError, Caller, Effect, server_time
+from bridge.adapters.retry import PATIENCE_SECONDS, Caller, Effect, json_object, server_time
 from bridge.adapters.tickets import zendesk_values as values
 from bridge.adapters.transport import CONNECT_SECONDS, bound, checked_url
 from bridge.errors import AccessError, BridgeError, ChangedMeanwhileError, NotFoundError, RefusedError
@@ -435,15 +435,7 @@ class Zendesk:
             method, f"{self._settings.url}/api/v2/{path}", params=wanted, json=body, timeout=(CONNECT_SECONDS, self._settings.timeout)
         )
         self._server_time = server_time(response) or datetime.now(UTC)
-        if not response.ok:
-            raise AnswerError(response)
-        try:
-            found = response.json()
-        except ValueError as error:
-            raise AnswerError(response, "the answer is not JSON") from error
-        if not isinstance(found, dict):
-            raise AnswerError(response, "the answer is no JSON object")
-        return found
+        return json_object(response)
 
 
 def _opened(homes: Sequence[int], start: datetime, end: datetime) -> str:

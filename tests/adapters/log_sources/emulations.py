@@ -1,4 +1,4 @@
-"""Small servers that speak the documented interfaces of OpenSearch, Elasticsearch and Loki: enough of each for our requests.
+"""Small servers that speak the documented interfaces of OpenSearch and Elasticsearch (Loki: `emulated_loki`): enough of each for our requests.
 
 Written to the vendors' reference, not to our adapters: what a request may not hold is refused with 400.
 """
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -34,6 +35,8 @@ class Emulation:
     """Answers that are given first, once each: status, headers, body."""
     refused: list[str] = field(default_factory=list)
     """What was answered with 400."""
+    sent: int = 0
+    """Bytes of answers."""
 
     def answer(self, method: str, path: str, params: dict[str, str], body: Any) -> Any:
         raise NotImplementedError
@@ -47,8 +50,11 @@ def served(emulation: Emulation) -> Iterator[Emulation]:
         def _serve(self) -> None:
             parts = urlsplit(self.path)
             size = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(size)) if size else None
-            params = {key: values[0] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
+            data = self.rfile.read(size)
+            form = self.headers.get("Content-Type") == "application/x-www-form-urlencoded"
+            body = json.loads(data) if size and not form else None
+            query = data.decode() if form else parts.query
+            params = {key: values[0] for key, values in parse_qs(query, keep_blank_values=True).items()}
             emulation.requests.append((self.command, parts.path, body if body is not None else params))
             headers: dict[str, str] = {}
             if emulation.faults:
@@ -60,6 +66,7 @@ def served(emulation: Emulation) -> Iterator[Emulation]:
                     emulation.refused.append(str(error))
                     status, found = 400, {"error": {"reason": str(error), "type": "bad"}, "message": str(error)}
             data = json.dumps(found).encode()
+            emulation.sent += len(data)
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}.items():
                 self.send_header(name, value)
@@ -94,6 +101,8 @@ class OpenSearch(Emulation):
 
     documents: list[dict[str, Any]] = field(default_factory=list)
     elastic: bool = False
+    scripts: bool = True
+    """Whether they are allowed."""
     points: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
 
     def answer(self, method: str, path: str, params: dict[str, str], body: Any) -> Any:
@@ -148,16 +157,21 @@ class OpenSearch(Emulation):
             ((name, aggregation),) = body["aggs"].items()
             answer["aggregations"] = {name: self._composite(aggregation["composite"], found)}
         if body["size"]:
-            (first, _), (tie, _) = (next(iter(part.items())) for part in body["sort"])
-            if tie != ("_shard_doc" if self.elastic else "_id"):
-                raise BadRequestError(f"No mapping found for [{tie}] in order to sort on")
-            hits = sorted((([self._value(document, first), key], document) for key, document in found), key=lambda pair: pair[0])
+            first, *ties = (next(iter(part)) for part in body["sort"])
+            known: dict[str, str | None] = {"_index": "logs-1", **({"_shard_doc": None} if self.elastic else {"_id": None})}
+            if not set(ties) <= set(known):
+                raise BadRequestError(f"No mapping found for {ties} in order to sort on")
+            keys: list[tuple[list[Any], dict[str, Any]]] = [
+                ([self._value(document, first), *(known[tie] or key for tie in ties)], document) for key, document in found
+            ]
+            hits = sorted(keys, key=lambda pair: pair[0])
             after = body.get("search_after")
             hits = [hit for hit in hits if after is None or hit[0] > after][: body["size"]]
             answer["hits"]["hits"] = [
-                {"_id": sort[1], "_source": {key: value for key, value in document.items() if key in body["_source"]}, "sort": sort}
+                {"_id": sort[-1], "_source": {key: value for key, value in document.items() if key in body["_source"]}, "sort": sort}
                 for sort, document in hits
             ]
+        if "pit" in body:
             answer["pit_id"] = body["pit"]["id"]
         return answer
 
@@ -192,24 +206,46 @@ class OpenSearch(Emulation):
             return bool(value is not None and value.lower() == wanted["value"].lower())
         raise BadRequestError(f"unknown query [{kind}]")
 
+    def _scripted(self, document: dict[str, Any], script: dict[str, Any]) -> str:
+        """Do what our script says it does; the script itself runs in `test_opensearch_counts`."""
+        if not self.scripts or script["lang"] != "painless" or 'params.get("_source")' not in script["source"]:
+            raise BadRequestError("cannot execute [inline] scripts")
+        params = script["params"]
+        message = document.get(params["name"])
+        if message is None:
+            return "w"
+        if not isinstance(message, str):
+            return "?"
+        if not all(part in message for part in params["grep"]):
+            return "-"
+        if params["shrink"] != "yes" or "\n" in message:
+            return "w" + message
+        return "s" + re.sub("[0-9]+([a-f]{1,16}[0-9]+)*[a-f]{0,16}", "0", message)
+
     def _composite(self, composite: dict[str, Any], found: list[tuple[str, dict[str, Any]]]) -> Any:
         names: list[str] = []
         counts: Counter[tuple[Any, ...]] = Counter()
         for source in composite["sources"]:
             names.extend(source)
         for _, document in found:
-            key = []
+            key: list[list[Any]] = []
             for source in composite["sources"]:
                 ((_, part),) = source.items()
                 ((kind, inner),) = part.items()
+                if "script" in inner:
+                    key.append([self._scripted(document, inner["script"])])
+                    continue
                 value = self._value(document, inner["field"])
                 if self._kind(inner["field"]) == "text":
                     raise BadRequestError("Text fields are not optimised for operations that require per-document field data")
+                if isinstance(value, list):
+                    key.append(sorted(set(value)) or [None])
+                    continue
                 if kind == "date_histogram":
                     step = int(inner["fixed_interval"].removesuffix("s")) * 1000
                     value = value - value % step
-                key.append(value)
-            counts[tuple(key)] += 1
+                key.append([value])
+            counts.update(product(*key))  # a document with a list is in the group of each of its values
         ordered = sorted(counts.items(), key=lambda item: [(value is not None, value) for value in item[0]])
         after = composite.get("after")
         if after is not None:
@@ -217,58 +253,3 @@ class OpenSearch(Emulation):
             ordered = [item for item in ordered if [(value is not None, value) for value in item[0]] > last]
         page = [{"key": dict(zip(names, key, strict=True)), "doc_count": count} for key, count in ordered[: composite["size"]]]
         return {"buckets": page, **({"after_key": page[-1]["key"]} if page else {})}
-
-
-@dataclass
-class Loki(Emulation):
-    """Streams of lines."""
-
-    entries: list[tuple[dict[str, str], int, str]] = field(default_factory=list)
-    """Labels, nanoseconds, line."""
-
-    def answer(self, method: str, path: str, params: dict[str, str], body: Any) -> Any:  # noqa: ARG002 - it takes no body
-        if path == "/loki/api/v1/labels":
-            return {"status": "success", "data": sorted({name for labels, _, _ in self.entries for name in labels})}
-        if method != "GET" or path != "/loki/api/v1/query_range" or set(params) != {"query", "start", "end", "limit", "direction"}:
-            raise BadRequestError("no such handler")
-        if int(params["limit"]) > 5000:
-            raise BadRequestError("max entries limit per query exceeded")
-        if int(params["end"]) - int(params["start"]) > 31 * 86400 * 10**9:
-            raise BadRequestError("the query time range exceeds the limit")
-        fits = self._query(params["query"])
-        found = sorted(
-            (at, json.dumps(labels), line)
-            for labels, at, line in self.entries
-            if int(params["start"]) <= at < int(params["end"]) and fits(labels, line)
-        )
-        streams: dict[str, list[list[str]]] = {}
-        for at, labels, line in found[: int(params["limit"])]:
-            streams.setdefault(labels, []).append([str(at), line])
-        result = [{"stream": json.loads(labels), "values": values} for labels, values in streams.items()]
-        return {"status": "success", "data": {"resultType": "streams", "result": result, "stats": {}}}
-
-    @staticmethod
-    def _query(text: str) -> Any:
-        string = r'"(?:[^"\\]|\\.)*"'
-        match = re.fullmatch(rf"\{{([^{{}}]*(?:{string}[^{{}}\"]*)*)\}}((?:\s*(?:\|=|\|~)\s*{string})*)", text, re.DOTALL)
-        if match is None:
-            raise BadRequestError(f"parse error : syntax error: {text}")
-        matchers = re.findall(rf"([A-Za-z_]\w*)\s*(=~|!~|!=|=)\s*({string})", match[1])
-        filters = re.findall(rf"(\|=|\|~)\s*({string})", match[2])
-
-        def holds(sign: str, value: str, wanted: str) -> bool:
-            if sign in {"=", "!="}:
-                return (value == wanted) == (sign == "=")
-            return (re.fullmatch(_re2(wanted), value) is not None) == (sign == "=~")
-
-        def fits(labels: dict[str, str], line: str) -> bool:
-            return all(holds(sign, labels.get(name, ""), json.loads(wanted)) for name, sign, wanted in matchers) and all(
-                json.loads(wanted) in line if sign == "|=" else re.search(_re2(json.loads(wanted)), line) for sign, wanted in filters
-            )
-
-        return fits
-
-
-def _re2(pattern: str) -> str:
-    r"""Return a pattern of RE2 for `re`: `\x{2e}` is `\x2e`."""
-    return re.sub(r"\\x\{([0-9a-f]+)\}", lambda match: f"\\x{int(match[1], 16):02x}", pattern)

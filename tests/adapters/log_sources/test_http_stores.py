@@ -7,19 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bridge.adapters.log_sources import loki, opensearch
+from bridge.adapters.log_sources import loki, loki_counts, opensearch
 from bridge.errors import AccessError, InputError, RefusedError, RetryLaterError
 from bridge.logs.counting import Counting
 from bridge.logs.remote import RemoteLogs, answer_from
 from bridge.logs.times import micros
 from bridge.plugins import AdapterOptions
 from tests.adapters.log_sources import contract
-from tests.adapters.log_sources.emulations import Loki, OpenSearch, served
+from tests.adapters.log_sources.emulated_loki import Loki
+from tests.adapters.log_sources.emulations import OpenSearch, served
 from tests.adapters.log_sources.test_contract import spans
 
 COLUMNS = {
@@ -81,9 +83,13 @@ def test_elasticsearch_answers_as_files(tmp_path: Path) -> None:
         assert server.points == {}
 
 
-def test_loki_answers_as_files(tmp_path: Path) -> None:
-    with tailed() as (_, source):
+@pytest.mark.parametrize("probe", [1, 500])
+def test_loki_answers_as_files(probe: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loki_counts, "_PROBE", probe)
+    with tailed() as (server, source):
         contract.check(source, tmp_path)
+        assert server.refused == []
+        assert source.notes == []
         spans(source, tmp_path)
         assert all(check.ok for check in source.check())
 
@@ -162,7 +168,7 @@ def test_what_users_write_stays_a_value(value: str) -> None:
 
 
 def test_caps_are_said() -> None:
-    for make in (searched, tailed):
+    for make in (searched, partial(tailed, format="text")):
         with make() as (_, source):
             small: RemoteLogs = replace(source, caps=(3, 2))
             answer = answer_from(small, contract.question({}))
