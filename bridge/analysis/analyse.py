@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bridge.model.finding import Cohort, Finding, FindingKind, Impact, Onset, Workaround
     from bridge.model.investigation import Investigation
 
-__all__ = ["ALGORITHM", "AnalysisInputs", "affected_accounts", "analyse"]
+__all__ = ["ALGORITHM", "AnalysisInputs", "affected_accounts", "analyse", "read_evidence"]
 
 ALGORITHM = "analysis-2026-11"
 _TESTED = ("onset", "concentration", "contrast", "novelty", "sequence")
@@ -50,8 +50,8 @@ Array = Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
-    """The inputs as arrays."""
+class Read:
+    """The evidence as arrays: the same for any tickets."""
 
     source: str
     """Name of the account-events evidence."""
@@ -84,18 +84,21 @@ class _Explained:
     """What makes an event an opportunity, in words."""
 
 
-def affected_accounts(inputs: AnalysisInputs) -> tuple[str, ...]:
+def affected_accounts(inputs: AnalysisInputs, read: Read | None = None) -> tuple[str, ...]:
     """Return the ids of the affected accounts, sorted: fetch their tickets, then call `analyse` with them.
 
-    Empty when the investigation has no cohort rule.
+    Empty when the investigation has no cohort rule. `read` is what `read_evidence` gave for these tables.
     """
-    read = _read(inputs)
+    read = read or read_evidence(inputs)
     return () if read is None else tuple(read.events.accounts[i] for i in np.flatnonzero(read.members.affected))
 
 
-def analyse(inputs: AnalysisInputs) -> Analysis:
-    """Return everything that was found; InputError when a table lacks a column that its kind promises (all at once)."""
-    read = _read(inputs)
+def analyse(inputs: AnalysisInputs, read: Read | None = None) -> Analysis:
+    """Return everything that was found; InputError when a table lacks a column that its kind promises (all at once).
+
+    `read` is what `read_evidence` gave for these tables: of millions of rows it is most of the work.
+    """
+    read = read or read_evidence(inputs)
     wanted = frozenset(inputs.investigation.findings)
     voice = _voice(inputs, read, wanted)
     told = _logs(inputs, wanted, voice)
@@ -120,7 +123,7 @@ def analyse(inputs: AnalysisInputs) -> Analysis:
     return _with_cohort(inputs, read, wanted, voice, told)
 
 
-def _with_cohort(inputs: AnalysisInputs, read: _Read, wanted: frozenset[str], voice: say.Voice, told: _Told) -> Analysis:
+def _with_cohort(inputs: AnalysisInputs, read: Read, wanted: frozenset[str], voice: say.Voice, told: _Told) -> Analysis:
     investigation, events, members = inputs.investigation, read.events, read.members
     related = related_tickets(events, members, inputs.tickets, inputs.candidate_tickets, investigation)
     who = cohort(events, members, read.accounts, investigation, read.minimum, inputs.tickets, related)
@@ -174,7 +177,7 @@ def _with_cohort(inputs: AnalysisInputs, read: _Read, wanted: frozenset[str], vo
     )
 
 
-def _read(inputs: AnalysisInputs) -> _Read | None:
+def read_evidence(inputs: AnalysisInputs) -> Read | None:
     """Return the inputs as arrays; None without a cohort rule or its evidence."""
     rule = inputs.investigation.cohort
     if rule is None or rule.source not in inputs.tables:
@@ -185,7 +188,7 @@ def _read(inputs: AnalysisInputs) -> _Read | None:
     name, population = _view(inputs, "accounts")
     changes_name, changes = _view(inputs, "changes")
     events = account_events(inputs.tables[rule.source], inputs.window, rule.source, inputs.seed)
-    return _Read(
+    return Read(
         source=rule.source,
         events=events,
         members=membership(events, minimum),
@@ -204,7 +207,7 @@ def _view(inputs: AnalysisInputs, view: str) -> tuple[str, pa.Table | None]:
     return view, None
 
 
-def _voice(inputs: AnalysisInputs, read: _Read | None, wanted: frozenset[str]) -> say.Voice:
+def _voice(inputs: AnalysisInputs, read: Read | None, wanted: frozenset[str]) -> say.Voice:
     tested = [method for method in _TESTED if method in wanted and (method not in _OF_LOGS or _comparable_logs(inputs.investigation))]
     if read is None:
         tested = [method for method in tested if method in _OF_LOGS]
@@ -217,7 +220,7 @@ def _voice(inputs: AnalysisInputs, read: _Read | None, wanted: frozenset[str]) -
     )
 
 
-def _explain(inputs: AnalysisInputs, read: _Read, wanted: frozenset[str], voice: say.Voice) -> _Explained:
+def _explain(inputs: AnalysisInputs, read: Read, wanted: frozenset[str], voice: say.Voice) -> _Explained:
     """Find when in the day, since when, and what they share: each narrows what the next one compares with."""
     events, everything = read.events, np.ones(len(read.events.at), dtype=bool)
     piled = Concentrations()

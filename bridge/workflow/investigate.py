@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bridge import __version__
-from bridge.analysis.analyse import affected_accounts, analyse
+from bridge.analysis.analyse import affected_accounts, analyse, read_evidence
 from bridge.analysis.inputs import AnalysisInputs
 from bridge.catalog import permitted, verified
 from bridge.catalog.views import needed, require
@@ -176,18 +176,19 @@ def _findings(
         templates=collected.templates,
     )
     context.emit(StepStarted(source="findings", what="cohort"))
-    affected = affected_accounts(inputs)
+    read = read_evidence(inputs)
+    affected = affected_accounts(inputs, read)
     candidates = _tickets_of(context, case, affected)
     started = time.monotonic()
     context.emit(StepStarted(source="findings", what=", ".join(investigation.findings)))
     inputs = replace(inputs, candidate_tickets=candidates)
-    analysis = analyse(inputs)
+    analysis = analyse(inputs, read)
     if include_found:
         wanted = {r.ticket_id for r in analysis.related if not r.included} - {t.id for t in case.tickets}
         found = _still_there(context, [t.id for t in candidates if t.id in wanted])
         if found:
             case = replace(case, tickets=case.tickets + found)
-            analysis = analyse(replace(inputs, tickets=case.tickets))
+            analysis = analyse(replace(inputs, tickets=case.tickets), read)
     held = [f for f in analysis.findings if f.level == "finding"]
     context.emit(
         StepDone(

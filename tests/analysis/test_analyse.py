@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge.analysis.analyse import affected_accounts, analyse
+from bridge.analysis.analyse import affected_accounts, analyse, read_evidence
 from bridge.analysis.inputs import AnalysisInputs
 from bridge.errors import InputError
 from bridge.model.finding import Analysis, Condition
@@ -50,6 +50,17 @@ def test_the_planted_cause_is_found_in_every_respect(found: Analysis) -> None:
     levels = {finding.kind: finding.level for finding in found.findings}
     assert {levels[kind] for kind in ("cohort", "impact", "onset", "concentration", "contrast", "severity")} == {"finding"}
     assert found.algorithm
+
+
+def test_large_tables_and_evidence_that_was_read_before_give_the_same(planted: AnalysisInputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.analysis.events._LARGE", 1_000)  # texts kept as numbers, read in parts
+    read = read_evidence(planted)
+    assert read is not None
+    assert any(str(kind).startswith("dictionary") for kind in read.events.table.schema.types)
+    found = analyse(planted)
+    assert analyse(planted, read) == found
+    monkeypatch.undo()
+    assert analyse(planted) == found
 
 
 def test_every_finding_cites_evidence_and_says_how_to_check_it(found: Analysis) -> None:
