@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import requests
 import urllib3
 
-from bridge.adapters.transport import LEAVING, RedirectedError
+from bridge.adapters.transport import LEAVING, LongAnswerError, RedirectedError
 from bridge.errors import (
     AccessError,
     BridgeError,
@@ -204,6 +204,8 @@ def failure_of(error: AnswerError | requests.RequestException) -> Failure:  # no
         return _of_answer(error)
     if isinstance(error, RedirectedError):
         return Failure(kind="redirected", text=str(error))
+    if isinstance(error, LongAnswerError):
+        return Failure(kind="down", text=str(error))
     if isinstance(error, requests.exceptions.JSONDecodeError):
         return Failure(kind="garbled", text="the answer is not JSON")
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema | requests.exceptions.InvalidSchema):

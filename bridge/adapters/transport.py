@@ -48,6 +48,10 @@ class EndlessAnswerError(requests.ConnectionError):
     """The answer was too long or took too long. What it answered to may have happened."""
 
 
+class LongAnswerError(EndlessAnswerError):
+    """It was longer than what is taken; asked again, it would be as long."""
+
+
 def checked_url(url: object, *, where: str) -> str:
     """Return an address without its trailing slash; InputError unless it is https, or http to loopback, without credentials."""
     if not isinstance(url, str) or not url.strip():
@@ -159,7 +163,7 @@ def _read(response: Response, ends: float) -> bytes:
         while chunk := raw.read1(_CHUNK, decode_content=True):
             size += len(chunk)
             if size > ANSWER_BYTES:
-                raise EndlessAnswerError(f"the answer is longer than {ANSWER_BYTES // 1024 // 1024} MB", response=response)
+                raise LongAnswerError(f"the answer is longer than {ANSWER_BYTES // 1024 // 1024} MB", response=response)
             if time.monotonic() > ends:
                 raise EndlessAnswerError("the answer takes too long", response=response)
             parts.append(chunk)

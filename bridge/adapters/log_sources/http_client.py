@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from bridge.adapters.retry import Caller, json_object
 from bridge.adapters.transport import bound, checked_url
 from bridge.plugins import AdapterOptions
 
+TOO_LONG = re.compile(r"the answer (?:is longer than|takes too long)")
+"""In the words of an error: a smaller page may fit."""
 KEYS = ("url", "user", "token", "patience_seconds", "tenant")
 
 

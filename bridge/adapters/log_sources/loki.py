@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bridge.adapters.log_sources import logql
 from bridge.adapters.log_sources.counted import Counted
-from bridge.adapters.log_sources.http_client import KEYS, Client, opened
+from bridge.adapters.log_sources.http_client import KEYS, TOO_LONG, Client, opened
 from bridge.adapters.log_sources.loki_counts import LONGEST, Entry, Stretch, counted_there
 from bridge.adapters.option_keys import OptionReader
 from bridge.errors import BridgeError, InputError, RefusedError, RetryLaterError
@@ -184,11 +184,12 @@ class LokiLogs:
         while begin < last:
             try:
                 page = self._page(text, begin, last, limit)
-            except RefusedError as error:
+            except (RefusedError, RetryLaterError) as error:
                 allowed = _ALLOWED.search(error.message)
-                if allowed is None or not 0 < int(allowed[1]) < limit:
+                most = int(allowed[1]) if allowed else limit // 4 if TOO_LONG.search(error.message) else 0
+                if not 0 < most < limit:
                     raise
-                limit = int(allowed[1])
+                limit = most
                 continue
             fresh = [entry for entry in page if entry[0] != begin or (entry[1], entry[2]) not in seen]
             yield from fresh

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from functools import partial
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
 from bridge.adapters.log_sources.counted import Counted
-from bridge.adapters.log_sources.http_client import KEYS, Client, opened
+from bridge.adapters.log_sources.http_client import KEYS, TOO_LONG, Client, opened
 from bridge.adapters.log_sources.opensearch_counts import MILLISECOND, counted_there
 from bridge.adapters.option_keys import OptionReader
 from bridge.errors import BridgeError, InputError, RetryLaterError
@@ -116,7 +116,8 @@ class OpenSearchLogs:
 
     def events(self, question: Question, limit: int, around: Around | None = None) -> Found:
         """Return the first events in time order; what the index can't judge is judged here, page by page."""
-        return first_fitting(self.documents(question, around), question, limit, cap=self.caps[0], name=self.name)
+        with closing(self.documents(question, around)) as found:  # the point in time ends with it, whatever happens
+            return first_fitting(found, question, limit, cap=self.caps[0], name=self.name)
 
     def count(self, question: Question, counting: Counting) -> list[str]:
         """Count there what can be counted there exactly, and read the rest."""
@@ -141,12 +142,18 @@ class OpenSearchLogs:
         self.notes.extend([f"{self.name}: {counted.note}"] if counted.note else [])
         return counted
 
-    def documents(self, question: Question, around: Around | None = None, *, without: str = "") -> Iterator[Event | None]:
+    def documents(self, question: Question, around: Around | None = None, *, without: str = "") -> Generator[Event | None]:
         """Yield the documents in time order, None for one without a time; `without`: whose field of that name has no value."""
         body = self._body(question, around, without)
         with self.point() as point:
             while True:
-                hits = self._hits(self.search(body, point))
+                try:
+                    hits = self._hits(self.search(body, point))
+                except RetryLaterError as error:
+                    if not TOO_LONG.search(error.message) or body["size"] == 1:
+                        raise
+                    body["size"] = max(1, body["size"] // 4)
+                    continue
                 for hit in hits:
                     yield self._event(hit)
                 if len(hits) < body["size"]:

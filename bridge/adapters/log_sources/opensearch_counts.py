@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -204,9 +205,10 @@ def _confirm(source: OpenSearchLogs, question: Question, texts: set[str], point:
 
 
 def _read(source: OpenSearchLogs, question: Question, result: Counted, *, without: str = "") -> None:
-    for event in source.documents(question, without=without):
-        if len(result.read) >= source.caps[0]:
-            result.cut = result.cut or f"counted from the first {source.caps[0]:,} events only"
-            return
-        if event is not None and question.fits(event):
-            result.read.append(event)
+    with closing(source.documents(question, without=without)) as found:
+        for event in found:
+            if len(result.read) >= source.caps[0]:
+                result.cut = result.cut or f"counted from the first {source.caps[0]:,} events only"
+                return
+            if event is not None and question.fits(event):
+                result.read.append(event)

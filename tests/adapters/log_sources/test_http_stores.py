@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bridge.adapters import transport
 from bridge.adapters.log_sources import loki, loki_counts, opensearch
 from bridge.errors import AccessError, InputError, RefusedError, RetryLaterError
 from bridge.logs.counting import Counting
@@ -187,3 +188,16 @@ def test_wrong_parts_of_bridge_yaml_are_told_at_once() -> None:
     assert len(caught.value.problems) == 3
     with tailed(earliest=None) as (_, source), pytest.raises(InputError, match="stretch of time"):
         answer_from(source, contract.question({}))
+
+
+@pytest.mark.parametrize("make", [searched, tailed])
+def test_answers_too_long_to_take_are_asked_for_in_smaller_pages(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "ANSWER_BYTES", 2_000)
+    monkeypatch.setattr(loki, "_PAGE", 16)
+    monkeypatch.setattr(opensearch, "_PAGE", 16)
+    with make() as (server, source):
+        assert len(answer_from(source, contract.question({})).rows.at) == len(contract.EVENTS)
+        assert server.sent < 40_000, "not the same again"
+        monkeypatch.setattr(transport, "ANSWER_BYTES", 50)
+        with pytest.raises(RetryLaterError, match="longer than"):
+            answer_from(source, contract.question({}))
