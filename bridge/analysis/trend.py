@@ -171,37 +171,13 @@ def _tries(
 
 def _judge(item: Series, counts: tuple[int, ...], tries: list[tuple[_Try, float]], tried: int, now: datetime, alpha: float) -> Trend:
     """Say new, rising, flat or too few to tell."""
-    made = Trend(
-        subject=item.subject,
-        kind=item.kind,
-        unit=item.unit,
-        words=item.words,
-        counts=counts,
-        members=tuple(member for (at, _), member in zip(item.told, item.members, strict=False) if now - WEEK < at <= now),
-        answer="too few to tell",
-        statement="",
-        recent=counts[-1],
-        recent_days=7.0,
-        before=sum(counts[:-1]),
-        before_days=7.0 * (len(counts) - 1),
-        change=None,
-        effect=Effect(name="ratio of rates", value=None),
-        dispersion=1.0,
-        p_value=1.0,
-        q_value=1.0,
-        tried=tried,
-        needed=None,
-    )
+    made = _undecided(item, counts, tried, now)
     if not tries:
         return replace(
             made,
             statement=f"Too few to tell: {_said(counts[-1], item.unit)} this week, and no whole week before to compare with; two weeks are needed.",
         )
-    holding = [
-        (one, q)
-        for one, q in tries
-        if q <= (alpha if one.expected is None else min(alpha, SEASON_ALPHA)) and one.recent >= FEWEST and _interval(one, _Z95).low >= FLOOR
-    ]
+    holding = [(one, q) for one, q in tries if _holds(one, q, alpha)]
     # What is new since a change says more than that it rose; else the surest, and of equally sure ones the longest.
     best, q = min(
         holding or tries,
@@ -222,20 +198,9 @@ def _judge(item: Series, counts: tuple[int, ...], tries: list[tuple[_Try, float]
     if holding:
         answer: Literal["new", "rising"] = "new" if best.before == 0 and best.expected is None else "rising"
         return replace(made, answer=answer, statement=_rise(best, item.unit))
-    calm = [
-        one
-        for one, _ in tries
-        if one.change is None and _interval(one, _Z90).low >= 1 / GROWTH and (_interval(one, _Z90).high or 9) <= GROWTH
-    ]
+    calm = [one for one, _ in tries if _calm(one)]
     if calm:
-        longest = max(calm, key=lambda one: one.recent_days)
-        inside = _interval(longest, _Z90)
-        weeks = _weeks(longest.recent_days)
-        return replace(
-            made,
-            answer="flat",
-            statement=f"Flat: {_ratio(longest) or 0:.2f} times the baseline for {weeks} (90 %: {inside.low:.2f} to {inside.high:.2f}).",
-        )
+        return replace(made, answer="flat", statement=_flat(max(calm, key=lambda one: one.recent_days)))
     week = next((one for one, _ in tries if one.change is None), tries[0][0])
     needed = _needed(week, tried, alpha)
     enough = f"{needed} in {_weeks(week.recent_days)} would be enough" if needed else "no count would be enough with so little time before"
@@ -244,6 +209,45 @@ def _judge(item: Series, counts: tuple[int, ...], tries: list[tuple[_Try, float]
         needed=needed,
         statement=f"Too few to tell: {_said(week.recent, item.unit)} this week against {_rate(week)} a week before; {enough}.",
     )
+
+
+def _undecided(item: Series, counts: tuple[int, ...], tried: int, now: datetime) -> Trend:
+    return Trend(
+        subject=item.subject,
+        kind=item.kind,
+        unit=item.unit,
+        words=item.words,
+        counts=counts,
+        members=tuple(member for (at, _), member in zip(item.told, item.members, strict=False) if now - WEEK < at <= now),
+        answer="too few to tell",
+        statement="",
+        recent=counts[-1],
+        recent_days=7.0,
+        before=sum(counts[:-1]),
+        before_days=7.0 * (len(counts) - 1),
+        change=None,
+        effect=Effect(name="ratio of rates", value=None),
+        dispersion=1.0,
+        p_value=1.0,
+        q_value=1.0,
+        tried=tried,
+        needed=None,
+    )
+
+
+def _holds(one: _Try, q: float, alpha: float) -> bool:
+    level = alpha if one.expected is None else min(alpha, SEASON_ALPHA)
+    return q <= level and one.recent >= FEWEST and _interval(one, _Z95).low >= FLOOR
+
+
+def _calm(one: _Try) -> bool:
+    inside = _interval(one, _Z90)
+    return one.change is None and inside.low >= 1 / GROWTH and (inside.high or 9) <= GROWTH
+
+
+def _flat(one: _Try) -> str:
+    inside = _interval(one, _Z90)
+    return f"Flat: {_ratio(one) or 0:.2f} times the baseline for {_weeks(one.recent_days)} (90 %: {inside.low:.2f} to {inside.high:.2f})."
 
 
 def _rise(one: _Try, unit: str) -> str:
