@@ -85,19 +85,19 @@ def _listed(args: argparse.Namespace, stdin: Path | None) -> tuple[list[LogFile]
 def _options(args: argparse.Namespace) -> SourceOptions:
     from bridge.logs.options import SourceOptions, parse_sources
 
-    declared: dict[str, Any] = {key: value for key, value in (("format", args.format), ("zone", args.zone)) if value}
+    declared: dict[str, Any] = {key: value for key, value in (("format", args.format), ("zone", args.zone), ("dates", args.dates)) if value}
     if args.content_column:
         declared |= {"format": "csv", "fields": {"message": args.content_column}}
     elif args.field:
         declared["fields"] = {"message": args.field}
     if not declared:
         return SourceOptions(paths=("-",))
-    return parse_sources({"sources": [{"paths": ["-"], **declared}]}, "--format, --zone")[0]
+    return parse_sources({"sources": [{"paths": ["-"], **declared}]}, "--format, --zone, --dates")[0]
 
 
 def narrowed(args: argparse.Namespace) -> bool:
     """Tell whether any flag asks for certain events, or says how the files are read."""
-    return any(getattr(args, name) for name in (*_NARROW, "source", "format", "zone"))
+    return any(getattr(args, name) for name in (*_NARROW, "source", "format", "zone", "dates"))
 
 
 def fewer(args: argparse.Namespace) -> bool:

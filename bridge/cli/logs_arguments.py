@@ -38,6 +38,7 @@ def _question(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--whole", action="store_true", help="read every line: trust no time order and no sample of the levels")
     group.add_argument("--format", metavar="NAME", help="read the files as this format (default: sniffed); see `bridge logs formats list`")
     group.add_argument("--zone", metavar="ZONE", help="zone of times that carry none: UTC, Europe/Berlin, +02:00")
+    group.add_argument("--dates", metavar="ORDER", help="of day, month and year in dates like 03/10/2026: ymd, dmy or mdy")
     group.add_argument("--no-cache", action="store_true", help="don't use what `ingest` kept")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -16,7 +16,7 @@ from bridge.logs.formats.json_lines import EXPORTS
 from bridge.logs.names import level_of, rare_names
 from bridge.logs.records import MESSAGE_LIMIT, Event, Mapper
 from bridge.logs.scan import Scanner
-from bridge.logs.times import Clockwork, TimeError, parse_text
+from bridge.logs.times import Clockwork, TimeError, checked, parse_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,6 +102,14 @@ def _lines_of(scanner: Scanner, head: bytes) -> _Lines | None:
     )
 
 
+def _sane(ends: Iterable[int | None]) -> bool:
+    """Tell whether the first and the last of some times are such as logs have: others the scanner rejects, with its reason."""
+    try:
+        return all(checked(end) is not None for end in ends if end is not None)
+    except TimeError:
+        return False
+
+
 def _behind(names: Sequence[str], seen: str) -> list[str]:
     """Return the names that are looked for after one, at the top of an object."""
     return [name for name in names[names.index(seen) + 1 :] if "." not in name]
@@ -144,9 +152,9 @@ class _Lines:
             at = pc.cast(get["at"], pa.timestamp("us", "UTC"))
         except pa.ArrowInvalid:
             return None
-        for part in ("service", "trace_id", "account_id"):
-            if part in get and not _plain(get[part]):
-                return None
+        sane = _sane(pc.min_max(pc.cast(at, pa.int64())).as_py().values())
+        if not sane or any(part in get and not _plain(get[part]) for part in _IDS):
+            return None
         empty = pa.nulls(len(found), pa.string())
         service = pa.array([self.mapper.service or ""] * len(found)) if "service" not in get else pc.fill_null(get["service"], "")
         level = _levels(get["level"]) if "level" in get else pa.array([""] * len(found))
@@ -182,7 +190,11 @@ class _Lines:
             return None
         times = micros(get["at"])
         messages = get.get("message")
-        if times is None or (messages is not None and (None in messages or max(map(len, messages)) > MESSAGE_LIMIT)):
+        if (
+            times is None
+            or not _sane((min(times), max(times)) if times else ())
+            or (messages is not None and (None in messages or max(map(len, messages)) > MESSAGE_LIMIT))
+        ):
             return None
         columns: Columns = {"at": times}
         for part in self.mapper.refs:

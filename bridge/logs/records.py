@@ -11,7 +11,7 @@ import msgspec
 
 from bridge.logs.names import LEVEL_WORD, TIMES, level_of, rare_names, usual_names
 from bridge.logs.options import PARTS, FieldRef, SourceOptions
-from bridge.logs.times import Clockwork, TimeError, parse_value
+from bridge.logs.times import Clockwork, TimeError, checked, parse_value
 
 Record = dict[str, Any]
 """Fields of one log event as the format gave them; `at` may be an Instant."""
@@ -198,13 +198,13 @@ class Mapper:
 
     def _time(self, value: object, record: Record) -> int:
         if isinstance(value, Instant):
-            return int(value)
+            return checked(int(value))
         if value is None or value == "":
             if isinstance(given := record.get("at"), Instant):  # the format has read it, whatever field is mapped
-                return int(given)
+                return checked(int(given))
             names = self.refs["at"].names
             raise TimeError(f"no time: looked for {', '.join(names[:4])}{', ...' if len(names) > 4 else ''}")  # noqa: PLR2004 - a short list
-        return parse_value(value, self.clockwork)
+        return checked(parse_value(value, self.clockwork))
 
     def _plan(self, keys: tuple[str, ...]) -> Plan:
         present = set(keys)
@@ -331,9 +331,8 @@ def _without(fields: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
 
 def _around(record: Record) -> Record | None:
     """Return the event inside a record that has no time of its own, with the fields around it; None: nothing inside has one."""
-    if "timestampSeconds" in record and str(record["timestampSeconds"]).isdigit():  # Google's logging agent
-        nanos = record.get("timestampNanos")
-        return {**record, "at": int(record["timestampSeconds"]) * 1_000_000_000 + (nanos if isinstance(nanos, int) else 0)}
+    if "timestampSeconds" in record:  # Google's logging agent
+        return {**record, "at": {"seconds": record["timestampSeconds"], "nanos": record.get("timestampNanos") or 0}}
     for key, value in record.items():
         if type(value) is dict and any(value.get(name) is not None for name in TIMES & value.keys()):
             return {**value, **{name: item for name, item in record.items() if name != key and name not in value}}

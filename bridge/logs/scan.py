@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +31,10 @@ from bridge.logs.store import Rejects, Rows
 from bridge.logs.times import Clockwork
 
 _RAW_KEPT: Final = 1_000
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_AROUND: Final = ("no event begins here, and none is before it", "goes on a rejected line")
+_ALIKE: Final = 50
+"""Rejected lines that are looked at for what to declare."""
 _OPEN_CHARACTERS: Final = 4_000_000
 
 Wanted = Sequence[tuple[int, int]]
@@ -319,8 +324,18 @@ class Scanner:
         decoded = self.tally.parsed + self.tally.joined + self.tally.rejected
         if self.tally.rejected * 2 <= decoded:
             return []
-        reason, count = max(self.reasons.items(), key=lambda item: item[1])
-        return [f"{self.name}: {self.tally.rejected} of {decoded} lines rejected (read as {self.form.name}), {count} of them: {reason}"]
+        from bridge.logs.advice import next_step
+
+        kinds: dict[str, tuple[int, str]] = {}
+        for reason, count in self.reasons.items():
+            kind = _QUOTED.sub("", reason)
+            kinds[kind] = (kinds.get(kind, (0, ""))[0] + count, kinds.get(kind, (0, reason))[1])
+        count, reason = max(kinds.values(), key=lambda item: item[0])
+        kept = zip(self.rejects.file, self.rejects.reason, self.rejects.raw, strict=True)
+        alike = [raw for file, why, raw in kept if file == self.name and _QUOTED.sub("", why) == _QUOTED.sub("", reason)][:_ALIKE]
+        step = next_step(reason, alike) if not (self.tally.parsed and reason in _AROUND) else ""
+        told = f"{self.name}: {self.tally.rejected} of {decoded} lines rejected (read as {self.form.name}), {count} of them: {reason}"
+        return [f"{told}; {step}" if step else told]
 
     def notes(self) -> list[str]:
         """Return a text when times have no year and got one by the file's modification time."""
@@ -390,7 +405,7 @@ class Scanner:
             self.tally.joined += 1
         else:
             rejecting = self.rejecting
-            self._reject([place], "goes on a rejected line" if rejecting else "no event begins here, and none is before it")
+            self._reject([place], _AROUND[rejecting])
             self.rejecting = rejecting
 
     def _flush(self) -> None:

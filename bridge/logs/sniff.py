@@ -85,7 +85,7 @@ def make(kind: str, options: SourceOptions, clockwork: Clockwork, block: bytes =
 
 
 def sniff(block: bytes, *, everything: bool = False) -> Sniffed:
-    """Return the format that reads most of the first lines; `text` when none reads any.
+    """Return the format that reads most of the first lines; when none reads any `text`, or `json` for objects that are broken.
 
     The formats behind one that can't be beaten are only tried for `everything`.
     """
@@ -103,7 +103,8 @@ def sniff(block: bytes, *, everything: bool = False) -> Sniffed:
     if most < _HALF and (led := _share("text", lines, led=True)) > 2 * most:
         shares["text"] = led  # the laxest of all: a time anywhere
     best = max(shares.values())
-    name = next(kind for kind, share in shares.items() if share >= _NEARLY * best) if best else "text"
+    unread = "json" if 2 * sum(line.startswith("{") for line in lines) > len(lines) else "text"
+    name = next(kind for kind, share in shares.items() if share >= _NEARLY * best) if best else unread
     return Sniffed(name=name, shares=shares, lines=len(lines))
 
 

@@ -22,6 +22,8 @@ _MONTHS: Final = {
 _ZERO_ZONES: Final = frozenset({"z", "utc", "gmt"})
 _EARLIEST: Final = 946_684_800_000_000
 """2000-01-01: a number below is no time but something else, such as seconds since a start."""
+_FIRST: Final = -2_208_988_800_000_000  # 1900-01-01
+_LAST: Final = 7_258_118_400_000_000  # 2200-01-01
 _LATEST: Final = 4_102_444_800_000_000  # 2100-01-01: what lies beyond is no log time
 
 _CLOCK = (
@@ -67,6 +69,7 @@ _LEAP: Final = 60
 _SECOND: Final = 1_000_000
 _DAY: Final = 86_400 * _SECOND
 _FARTHEST: Final = timedelta(days=1)
+_WHOLE: Final = re.compile(r"\d{1,12}", re.ASCII)
 _NUMBER: Final = re.compile(r"-?\d{1,19}(?:\.\d+)?(?:[eE]\+?\d+)?", re.ASCII)
 _FAST: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})", re.ASCII)
 _HEAD: Final = re.compile(
@@ -133,6 +136,13 @@ def parse_value(value: object, clockwork: Clockwork) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TimeError(f"time not understood: {_shown(value)}")
     return _epoch(value)
+
+
+def checked(at: int) -> int:
+    """Return an instant that a log can have; TimeError for one that no calendar can show."""
+    if not _FIRST <= at < _LAST:
+        raise TimeError("no time of a log: its year lies before 1900, or behind 2199")
+    return at
 
 
 def parse_text(text: str, clockwork: Clockwork) -> int:
@@ -206,7 +216,7 @@ def _of_object(value: dict[str, object], clockwork: Clockwork) -> int:
         return parse_value(date.get("$numberLong") if isinstance(date, dict) else date, clockwork)
     for whole, part in _PAIRS:
         seconds, nanos = value.get(whole), value.get(part, 0)
-        if str(seconds).isdigit() and isinstance(nanos, int) and 0 <= nanos < 1_000_000_000:  # noqa: PLR2004 - a second of them
+        if _WHOLE.fullmatch(str(seconds)) and isinstance(nanos, int) and 0 <= nanos < 1_000_000_000:  # noqa: PLR2004 - a second of them
             return _epoch(int(str(seconds))) + nanos // 1_000
     raise TimeError(f"time not understood: {_shown(value)}")
 

@@ -17,9 +17,10 @@ _KNOWN = (
     ("json", "JSON lines and arrays, objects over several lines; exports of CloudWatch, Google Cloud, OpenTelemetry"),
     ("logfmt", "key=value pairs with a time"),
     ("nginx", "access logs of nginx and Apache, combined or common"),
+    ("w3c", "columns named by a line #Fields: IIS, CloudFront; Zeek"),
     ("syslog", "RFC 3164 and RFC 5424"),
-    ("text", "a time begins the line: log4j, logback, Python logging, Go, glog, Rails and other Ruby"),
-    ("csv", "named columns; one of them may hold JSON"),
+    ("text", "a time begins the line, or stands behind the same words: log4j, logback, Python logging, Go, glog, Rails, error logs"),
+    ("csv", "named columns between commas, tabs, semicolons or bars; one of them may hold JSON"),
     ("docker", "Docker's json-file around any of these"),
     ("cri", "Kubernetes' container logs (containerd, CRI-O) around any of these"),
 )
@@ -82,6 +83,7 @@ def _explained(file: Any, question: Question) -> dict[str, Any]:
         "file": file.name,
         "format": options.format,
         "declared": file.options.format is not None,
+        "how": report.format,
         "shares": {name: round(share, 3) for name, share in seen.shares.items()},
         "lines": report.tally.lines,
         "read": read,
@@ -97,11 +99,11 @@ def _say(row: dict[str, Any], *, why: bool) -> None:
     how = "declared" if row["declared"] else "sniffed"
     output.say(f"{output.safe(row['file'])}: {row['format']} ({how}), {row['read']:,} of {row['lines']:,} lines read at its beginning")
     if why:
+        if row["how"] != row["format"]:
+            output.say(f"  read as {output.safe(row['how'])}")
         shares = ", ".join(f"{name} {share:.0%}" for name, share in row["shares"].items())
         output.say(f"  lines that each format reads as events: {shares}")
-        output.say(
-            "  the strictest that reads nine tenths of what the best one reads is taken: docker, cri, json, nginx, syslog, logfmt, csv, text"
-        )
+        output.say(f"  the strictest that reads nine tenths of what the best one reads is taken: {', '.join(row['shares'])}")
         for name, value in (row["first_event"] or {}).items():
             output.say(f"  {name:11} {output.safe('-' if value in {None, ''} else str(value)[:160])}")
     for reject in row["rejected"]:

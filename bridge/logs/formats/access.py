@@ -14,7 +14,7 @@ from bridge.logs.times import Clockwork, TimeError, parse_text
 
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
 _LINE: Final = re.compile(
-    rf"(?:[\w.-]+:\d+ )?(\S+) (\S+) (.*?) ?\[([^\]]+)\] {_QUOTED} (\d{{3}}) (\d+|-)(?: {_QUOTED} {_QUOTED})?(?: (.*))?$"
+    rf"(?:[\w.-]+:\d+ )?(\S+) (\S+) (.{{0,500}}?) ?\[([^\[\]]{{1,60}})\] {_QUOTED} (\d{{3}}) (\d+|-)(?: {_QUOTED} {_QUOTED})?(?: (.*))?$"
 )
 _REQUEST: Final = re.compile(r"([A-Z]{2,20}) (\S+)(?: (HTTP/\S+))?$")
 _TIMES: Final = ("time_iso8601", "time_local", "msec")

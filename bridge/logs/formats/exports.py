@@ -166,7 +166,8 @@ def _value(value: Any) -> Any:
         if kind == "intValue":
             return int(held) if str(held).lstrip("-").isdigit() else held
         if kind == "arrayValue":
-            return [_value(item) for item in _mapping(held).get("values", [])]
+            values = _mapping(held).get("values")
+            return [_value(item) for item in values] if isinstance(values, list) else []
         if kind == "kvlistValue":
             return _attributes(_mapping(held).get("values"))
         return held

@@ -69,7 +69,9 @@ def learned(lines: Sequence[str], clockwork: Clockwork, usual: int) -> Lead | No
 
 
 def _key(line: str, clockwork: Clockwork) -> Key | None:
-    """Return how the first time of a line stands in it; None: at its beginning, or nowhere."""
+    """Return how the first time of a line stands in it; None: at its beginning, or nowhere; an object that is cut is none."""
+    if line.startswith("{"):
+        return None
     for place in _PLACE.finditer(line[:_FARTHEST]):
         begin = place.start()
         epoch = _EPOCH.match(line, begin) is not None
