@@ -19,20 +19,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from bridge.analysis.exemplars import Event, Place, Spot, event_spots, fetched
 from bridge.analysis.field_values import shifts
-from bridge.analysis.log_tables import ERRORS, line
-from bridge.analysis.novelty import novelties
+from bridge.analysis.log_tables import ERRORS
+from bridge.analysis.novelty import Tested, tested
 from bridge.analysis.sequences import Step, Traces, delays, following, steps, turns
-from bridge.analysis.sides import Sides, is_error, place_of, sides_of
+from bridge.analysis.sides import Sides, counted, gaps, is_error, level_of, place_of, sides_of
 from bridge.analysis.statistics import ALPHA, RATIO_FLOOR, corrected, corrected_discrete, enrichment, matters, ratio_effect
 from bridge.logs.miner import ALGORITHM
-from bridge.model.finding import BrokenStep, Effect, LogLine, NovelTemplate
+from bridge.logs.steps import Steps, Unit
+from bridge.logs.steps_here import steps_of
+from bridge.model.finding import BrokenStep, Effect, LogLine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pyarrow as pa
 
     from bridge.logs.template_store import KnownTemplates
 
@@ -113,81 +116,107 @@ class Comparison:
     """Groups that only one side holds, and questions that need traces where there are none."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A difference, and which lines show it."""
+
+    item: Difference
+    now: tuple[Spot, ...] = ()
+    before: tuple[Spot, ...] = ()
+    broken: Any = None
+    """missing: for each way now that breaks (numpy) ..."""
+    places: Any = None
+    """... the place in it where the event is missed, and of other kinds where they come."""
+    sure: bool = False
+    """Whether it is wrong for certain: a missing event with no usual one instead, an error."""
+
+
 def compare(before: pa.Table, after: pa.Table, *, by: str = "service", known: KnownTemplates | None = None) -> Comparison:
     """Compare events tables (at, level, service, message at least); `by` names a column, or a field of the attributes.
 
     `known` are templates of earlier runs.
     """
-    sides = sides_of(before, after, by, known=known)
+    return compare_steps(steps_of(before, by=by), steps_of(after, by=by), by=by, known=known)
+
+
+def compare_steps(before: Steps, after: Steps, *, by: str, known: KnownTemplates | None = None) -> Comparison:
+    """Compare what happened on two sides, wherever their events lie; `by` is the field that made the groups."""
+    sides = sides_of(before, after, known=known)
     found, tried, skipped = _templates(sides)
-    broken: list[tuple[Difference, Any, Any]] = []
-    if len(sides.traces.trace) and len(sides.traces_before.trace):
+    broken: list[_Found] = []
+    if len(sides.now.traces.trace) and len(sides.before.traces.trace):
         broken, more, _ = _missing(sides, ALPHA / _PRICE["missing"])
-        broken = [(replace(item, q_value=_shared("missing", item.q_value)), *rest) for item, *rest in broken]
+        broken = [replace(one, item=replace(one.item, q_value=_shared("missing", one.item.q_value))) for one in broken]
         waits, more_waits = _waits(sides)
         tried += more + more_waits
         found += waits
     else:
         skipped = (*skipped, "sequences and waits: one side has no trace ids")
     values, more_values = _values(sides)
-    ranked = _ranked(sides, [*found, *values], broken)
+    ranked = _shown(sides, _ranked(sides, [*found, *values], broken))
     return Comparison(
         by=by,
-        unit=_unit(sides),
+        unit=sides.unit,
         algorithm=ALGORITHM,
         groups=_groups(ranked),
         findings=tuple(replace(item, aliases=sides.aliases.get(item.template_id, ())) for item in ranked[:_LISTED]),
-        lines=after.num_rows,
-        lines_before=before.num_rows,
-        units=len(np.unique(sides.traces.trace)),
-        units_before=len(np.unique(sides.traces_before.trace)),
+        lines=sides.now.totals.lines,
+        lines_before=sides.before.totals.lines,
+        units=int(sides.now.units.weight.sum()),
+        units_before=int(sides.before.units.weight.sum()),
         tried=tried + more_values,
         not_compared=skipped,
     )
 
 
-def _unit(sides: Sides) -> str:
-    for column, unit in (("trace_id", "traces"), ("account_id", "accounts")):
-        if all(2 * (table.num_rows - table[column].null_count) >= max(1, table.num_rows) for table in (sides.now, sides.before)):
-            return unit
-    return "minutes"
-
-
-def _templates(sides: Sides) -> tuple[list[Difference], int, tuple[str, ...]]:
+def _templates(sides: Sides) -> tuple[list[_Found], int, tuple[str, ...]]:
     """Return templates that are new or more frequent, and those that are gone or fewer: the same test the other way round."""
-    up = novelties(sides.now, sides.before, methods=_PRICE["up"], texts=sides.texts)
-    down = novelties(sides.before, sides.now, methods=_PRICE["down"], texts=sides.texts)
-    found = [_novel(sides, item, "new" if not item.traces_before else "more") for item in up.found]
-    found += [_novel(sides, item, "gone" if not item.traces_before else "fewer") for item in down.found]
-    skipped = tuple(f"group '{name}' has no lines before" for name in up.unseen_services)
-    skipped += tuple(f"group '{name}' has no lines now" for name in down.unseen_services)
+    now, before = counted(sides)
+    if not now.hits.any() or not before.hits.any():
+        return [], 0, ()
+    up = tested(now, before, sides.group, _PRICE["up"])
+    down = tested(before, now, sides.group, _PRICE["down"])
+    names = [identity for _, identity in sides.kinds]
+    found = [_novel(sides, up, place, gone=False) for place in up.found(names)[:_LISTED]]
+    found += [_novel(sides, down, place, gone=True) for place in down.found(names)[:_LISTED]]
+    skipped = tuple(f"group '{name}' has no lines before" for name in _unseen(sides, up))
+    skipped += tuple(f"group '{name}' has no lines now" for name in _unseen(sides, down))
     return found, up.tried + down.tried, skipped
 
 
-def _novel(sides: Sides, item: NovelTemplate, kind: Kind) -> Difference:
-    gone = kind in {"gone", "fewer"}
-    now, before = (item.traces, item.traces_total), (item.traces_before, item.traces_before_total)
-    if gone:
-        now, before = before, now
-    text = sides.texts[item.template_id]
-    words = {"new": "is new", "more": "comes more often", "gone": "does not come any more", "fewer": "comes less often"}[kind]
-    return Difference(
-        kind=kind,
-        group=item.service,
-        statement=f"{item.service}: '{text}' {words}: {now[0]} of {now[1]}, before {before[0]} of {before[1]}",
-        template_id=item.template_id,
+def _unseen(sides: Sides, result: Tested) -> list[str]:
+    return [sides.groups[number] for number in np.unique(sides.group[result.groups[~result.usable]])]
+
+
+def _novel(sides: Sides, result: Tested, place: int, *, gone: bool) -> _Found:
+    kind, q = int(result.groups[place]), float(result.q[place])
+    k1, n1, k0, n0 = result.counts[place].tolist()
+    what: Kind = ("fewer" if k0 else "gone") if gone else "more" if k0 else "new"
+    now, before = ((k0, n0), (k1, n1)) if gone else ((k1, n1), (k0, n0))
+    group, identity = sides.kinds[kind]
+    text = sides.texts[identity]
+    words = {"new": "is new", "more": "comes more often", "gone": "does not come any more", "fewer": "comes less often"}[what]
+    side = sides.before if gone else sides.now
+    item = Difference(
+        kind=what,
+        group=group,
+        statement=f"{group}: '{text}' {words}: {now[0]} of {now[1]}, before {before[0]} of {before[1]}",
+        template_id=identity,
         template=text,
         count=now[0],
         total=now[1],
         count_before=before[0],
         total_before=before[1],
-        effect=item.ratio,
-        p_value=item.q_value,
-        q_value=_shared("down" if gone else "up", item.q_value),
-        position=place_of(sides.before if gone else sides.now, sides.kinds.index((item.service, item.template_id)), sides),
-        exemplars=() if gone else item.exemplars,
-        exemplars_before=item.exemplars if gone else (),
+        effect=ratio_effect(f"ratio of shares of {sides.unit}", k1, n1, k0, n0),
+        p_value=q,
+        q_value=_shared("down" if gone else "up", q),
+        position=place_of(side, kind),
     )
+    spots = event_spots(side, kind)
+    if gone:
+        return _Found(item=item, before=spots)
+    places = np.flatnonzero(sides.now.traces.kind == kind)
+    return _Found(item=item, now=spots, broken=sides.now.traces.trace[places], places=places, sure=level_of(side, kind) in ERRORS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,12 +237,15 @@ def broken_steps(before: pa.Table, after: pa.Table, *, methods: int = 1, texts: 
 
     `texts`: of the template ids that the tables have; None: they have none.
     """
-    sides = sides_of(before, after, "service", texts=texts)
-    units, units_before = (len(np.unique(side.trace)) for side in (sides.traces, sides.traces_before))
+    given = None
+    if texts is not None:
+        given = {message: name for table in (before, after) for message, name in _named(table).items()}
+    sides = sides_of(steps_of(before, by="service"), steps_of(after, by="service"), given=given, texts=texts)
+    units, units_before = (int(side.traces.weight.sum()) for side in (sides.now, sides.before))
     if not units or not units_before:
         return BrokenSteps(traces=units, traces_before=units_before)
     broken, tried, best = _missing(sides, ALPHA / methods)
-    ranked = _ranked(sides, [], broken)[:_LISTED]
+    ranked = _shown(sides, _ranked(sides, [], broken))[:_LISTED]
     level = ALPHA / methods / max(1, tried)
     hits = np.arange(1, min(units, units_before) + 1)
     able = np.flatnonzero(enrichment(hits, hits, units + units_before, units) <= level)
@@ -225,6 +257,12 @@ def broken_steps(before: pa.Table, after: pa.Table, *, methods: int = 1, texts: 
         best_q=best,
         seen=int(hits[able[0]]) if len(able) else None,
     )
+
+
+def _named(table: pa.Table) -> dict[str, str]:
+    """Return the template id of each message."""
+    columns = (table[name].to_pylist() for name in ("message", "template_id"))
+    return {message or "": name for message, name in zip(*columns, strict=True)}
 
 
 def _step(item: Difference) -> BrokenStep:
@@ -250,16 +288,14 @@ def _step(item: Difference) -> BrokenStep:
     )
 
 
-def _missing(sides: Sides, level: float) -> tuple[list[tuple[Difference, Any, Any]], int, float]:
-    """Return broken steps whose q-value is at most `level`, each with its traces and the places where it is missed.
+def _missing(sides: Sides, level: float) -> tuple[list[_Found], int, float]:
+    """Return broken steps whose q-value is at most `level`, how many were tried, and the least q-value.
 
-    With them how many were tried, and the least q-value. An error that does not follow any more is no broken step.
+    An error that does not follow any more is no broken step.
     """
-    groups = {name: number for number, name in enumerate(sorted({group for group, _ in sides.kinds}))}
-    group = np.array([groups[name] for name, _ in sides.kinds], dtype=np.int64)
     errors = np.array([is_error(sides, kind) for kind in range(len(sides.kinds))], dtype=bool)
-    now, before = (replace(side, kind=sides.spots[side.kind]) for side in (sides.traces, sides.traces_before))
-    every = [*steps(now, before, group, errors), *turns(now, before, group, errors)]
+    now, before = (replace(side.traces, kind=sides.spots[side.traces.kind]) for side in (sides.now, sides.before))
+    every = [*steps(now, before, sides.group, errors), *turns(now, before, sides.group, errors)]
     q = corrected_discrete([step.p_value for step in every], [step.least_p for step in every])
     found, shown = [], list[Step]()
     for step, value in zip(every, q.tolist(), strict=True):
@@ -268,20 +304,20 @@ def _missing(sides: Sides, level: float) -> tuple[list[tuple[Difference, Any, An
             if any(item.first == step.first and item.follower == step.follower for item in shown):
                 continue
             shown.append(step)
-            # Where it would have come: what is missed earlier is missed first.
-            found.append((_broken(sides, step, value), now.trace[step.broken], step.broken + step.distance))
+            found.append(_broken(sides, step, value))
     return found, len(every), float(q.min()) if len(q) else 1.0
 
 
-def _broken(sides: Sides, step: Step, q: float) -> Difference:
+def _broken(sides: Sides, step: Step, q: float) -> _Found:
+    traces = sides.now.traces
     (from_group, from_id), (group, identity) = sides.kinds[step.first], sides.kinds[step.follower]
-    after = following(sides.traces, step.broken)
-    instead = Counter(sides.traces.kind[after[after >= 0]].tolist()).most_common(1)
-    text, before, other = sides.texts[identity], sides.texts[from_id], sides.texts[sides.kinds[instead[0][0]][1]] if instead else None
-    places = step.broken[:: max(1, len(step.broken) // _EXEMPLARS)][:_EXEMPLARS]
-    rows = [row for place, then in zip(places, following(sides.traces, places), strict=True) for row in _rows(sides.traces, place, then)]
-    normal = np.flatnonzero(sides.traces_before.kind == step.follower)[:_EXEMPLARS]
-    return Difference(
+    after = following(traces, step.broken)
+    there = after >= 0
+    times = np.bincount(traces.kind[after[there]], weights=traces.weight[traces.trace[step.broken[there]]])
+    instead = int(times.argmax()) if len(times) else None
+    text, before = sides.texts[identity], sides.texts[from_id]
+    other = sides.texts[sides.kinds[instead][1]] if instead is not None else None
+    item = Difference(
         kind="missing",
         group=group,
         statement=f"{group}: '{text}' is missing after '{before}' ({from_group}): {step.missing} of {step.traces}, "
@@ -292,9 +328,9 @@ def _broken(sides: Sides, step: Step, q: float) -> Difference:
         follows_group=from_group,
         instead=other,
         usual=2 * step.usual > step.missing,
-        position=place_of(sides.before, step.follower, sides),
-        follows_position=place_of(sides.now, step.first, sides),
-        instead_position=place_of(sides.now, instead[0][0], sides) if instead else None,
+        position=place_of(sides.before, step.follower),
+        follows_position=place_of(sides.now, step.first),
+        instead_position=place_of(sides.now, instead) if instead is not None else None,
         count=step.missing,
         total=step.traces,
         count_before=step.missing_before,
@@ -302,9 +338,25 @@ def _broken(sides: Sides, step: Step, q: float) -> Difference:
         effect=ratio_effect("ratio of shares of traces", step.missing, step.traces, step.missing_before, step.traces_before),
         p_value=step.p_value,
         q_value=q,
-        exemplars=tuple(line(sides.now, int(row)) for row in rows),
-        exemplars_before=tuple(line(sides.before, int(sides.traces_before.row[place])) for place in normal),
     )
+    return _Found(
+        item=item,
+        now=_in_traces(traces, step.broken),
+        before=event_spots(sides.before, step.follower),
+        broken=traces.trace[step.broken],
+        places=step.broken + step.distance,  # Where it would have come: what is missed earlier is missed first.
+        sure=not item.usual,
+    )
+
+
+def _in_traces(traces: Traces, places: Any) -> tuple[Spot, ...]:
+    """Return places in a few traces: of each way one, then another one."""
+    found: dict[str, int] = {}
+    for example in (0, 1):
+        for place in places[:_EXEMPLARS].tolist():
+            way = int(traces.trace[place])
+            found.setdefault(traces.examples[way][example], place - int(np.searchsorted(traces.trace, way)))
+    return tuple(Place(trace=trace, number=number) for trace, number in list(found.items())[:_EXEMPLARS])
 
 
 def _shared(kind: str, q: float) -> float:
@@ -312,12 +364,8 @@ def _shared(kind: str, q: float) -> float:
     return min(1.0, q * _PRICE[kind])
 
 
-def _rows(side: Traces, place: int, then: int) -> list[int]:
-    return [int(side.row[place]), *([int(side.row[then])] if then >= 0 else [])]
-
-
-def _waits(sides: Sides) -> tuple[list[Difference], int]:
-    every = delays(sides.traces, sides.traces_before, len(sides.kinds))
+def _waits(sides: Sides) -> tuple[list[_Found], int]:
+    every = delays(sides.before.traces, gaps(sides, sides.now), gaps(sides, sides.before), len(sides.kinds))
     found = []
     for item, own in zip(every, corrected([item.p_value for item in every]).tolist(), strict=True):
         q = _shared("waits", own)
@@ -327,7 +375,8 @@ def _waits(sides: Sides) -> tuple[list[Difference], int]:
         (from_group, from_id), (group, identity) = sides.kinds[item.first], sides.kinds[item.follower]
         text, before = sides.texts[identity], sides.texts[from_id]
         found.append(
-            Difference(
+            _of_now(
+                Place(trace=item.slowest, kind=item.first, follower=item.follower),
                 kind="latency",
                 group=group,
                 statement=f"{group}: '{text}' comes {item.median / 1e3:.1f} ms after '{before}' ({from_group}), before {item.median_before / 1e3:.1f} ms (medians)",
@@ -335,8 +384,8 @@ def _waits(sides: Sides) -> tuple[list[Difference], int]:
                 template=text,
                 follows=before,
                 follows_group=from_group,
-                position=place_of(sides.now, item.follower, sides),
-                follows_position=place_of(sides.now, item.first, sides),
+                position=place_of(sides.now, item.follower),
+                follows_position=place_of(sides.now, item.first),
                 count=item.median,
                 total=item.traces,
                 count_before=item.median_before,
@@ -344,14 +393,18 @@ def _waits(sides: Sides) -> tuple[list[Difference], int]:
                 effect=Effect(name="ratio of medians", value=ratio),
                 p_value=item.p_value,
                 q_value=q,
-                exemplars=(line(sides.now, int(sides.traces.row[item.slowest])),),
             )
         )
     return found, len(every)
 
 
-def _values(sides: Sides) -> tuple[list[Difference], int]:
-    every = shifts(_fields(sides.now), _fields(sides.before))
+def _of_now(spot: Spot, **values: Any) -> _Found:
+    return _Found(item=Difference(**values), now=(spot,))
+
+
+def _values(sides: Sides) -> tuple[list[_Found], int]:
+    unit: Unit = "accounts" if sides.unit == "minutes" else sides.unit
+    every = shifts(sides.now.steps.values(unit), sides.before.steps.values(unit))
     found = []
     for item, own in zip(every, corrected([item.p_value for item in every]).tolist(), strict=True):
         q = _shared("values", own)
@@ -364,14 +417,15 @@ def _values(sides: Sides) -> tuple[list[Difference], int]:
             effect, good = ratio_effect("ratio of shares", *counts), bool(matters(*counts)) and item.now >= _FEWEST
             what = f"{item.field} is '{item.value}' in {counts[0]} of {counts[1]}, before {counts[2]} of {counts[3]}"
         if q <= ALPHA and good:
-            identity = sides.now["template_id"][item.row].as_py()
+            at = sides.now.steps.first_with(item.group, item.field, item.value or item.largest or 0.0)
             found.append(
-                Difference(
+                _of_now(
+                    Event(at=at or 0, group=item.group, field=item.field, value=item.value),
                     kind="value",
                     group=item.group,
                     statement=f"{item.group}: {what}",
-                    template_id=identity,
-                    template=sides.texts[identity],
+                    template_id="",
+                    template="",
                     field=item.field,
                     count=item.now,
                     total=item.units,
@@ -380,44 +434,49 @@ def _values(sides: Sides) -> tuple[list[Difference], int]:
                     effect=effect,
                     p_value=item.p_value,
                     q_value=q,
-                    exemplars=(line(sides.now, item.row),),
                 )
             )
     return found, len(every)
 
 
-def _fields(table: pa.Table) -> tuple[list[str], Any, list[str | None]]:
-    column = table["trace_id"] if 2 * table["trace_id"].null_count <= table.num_rows else table["account_id"]
-    known = pc.dictionary_encode(column).combine_chunks()
-    units = np.array([-1 if index is None else index for index in known.indices.to_pylist()], dtype=np.int64)
-    return table["service"].to_pylist(), units, table["attributes"].to_pylist()
-
-
-def _ranked(sides: Sides, found: list[Difference], broken: list[tuple[Difference, Any, Any]]) -> list[Difference]:
+def _ranked(sides: Sides, found: list[_Found], broken: list[_Found]) -> list[_Found]:
     """Put in order; `first` counts the traces in which a finding is the earliest of all that are causes."""
-    code = {pair: number for number, pair in enumerate(sides.kinds)}
-    causes = list(broken)
-    for item in found:
-        if _ORDER[item.kind] == 0:
-            places = np.flatnonzero(sides.traces.kind == code[item.group, item.template_id])
-            causes.append((item, sides.traces.trace[places], places.astype(float)))
-    sure = [item.kind == "missing" or any(shown.level in ERRORS for shown in item.exemplars) for item, _, _ in causes]
-    for number in range(len(broken)):
-        sure[number] = not broken[number][0].usual
+    weight = sides.now.traces.weight
+    causes = [*broken, *(one for one in found if _ORDER[one.item.kind] == 0)]
     # An ordinary event may be new because other things are asked for: it does not take the first place from what is wrong.
     earliest: tuple[dict[int, tuple[float, int]], dict[int, tuple[float, int]]] = ({}, {})
-    for number, (_, traces, places) in enumerate(causes):
-        for trace, place in zip(traces.tolist(), places.tolist(), strict=True):
-            for known in earliest if sure[number] else earliest[1:]:
-                known[trace] = min(known.get(trace, (math.inf, 0)), (place, number))
-    firsts = [Counter(number for _, number in known.values()) for known in earliest]
-    listed: list[tuple[int, float, Difference]] = []
-    for number, (item, traces, _) in enumerate(causes):
-        first, touched = firsts[0 if sure[number] else 1][number], len(set(traces.tolist()))
+    for number, one in enumerate(causes):
+        for way, place in zip(one.broken.tolist(), one.places.tolist(), strict=True):
+            for known in earliest if one.sure else earliest[1:]:
+                known[way] = min(known.get(way, (math.inf, 0)), (place, number))
+    firsts: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
+    for counts, known in zip(firsts, earliest, strict=True):
+        for way, (_, number) in known.items():
+            counts[number] += int(weight[way])
+    listed: list[tuple[int, _Found]] = []
+    for number, one in enumerate(causes):
+        first, touched = firsts[0 if one.sure else 1][number], int(weight[np.unique(one.broken)].sum())
         leads = 2 * first >= touched
-        listed.append(((0 if sure[number] else 1) if leads else 2, item.p_value, replace(item, first=first)))
-    listed += [(_ORDER[item.kind], item.p_value, item) for item in found if _ORDER[item.kind]]
-    return [item for _, _, item in sorted(listed, key=lambda entry: (entry[0], entry[1], -entry[2].first, entry[2].statement))]
+        listed.append(((0 if one.sure else 1) if leads else 2, replace(one, item=replace(one.item, first=first))))
+    listed += [(_ORDER[one.item.kind], one) for one in found if _ORDER[one.item.kind]]
+    order = sorted(listed, key=lambda entry: (entry[0], entry[1].item.p_value, -entry[1].item.first, entry[1].item.statement))
+    return [one for _, one in order]
+
+
+def _shown(sides: Sides, ranked: list[_Found]) -> list[Difference]:
+    """Return the differences, those that are listed with the lines that show them."""
+    some = ranked[:_LISTED]
+    now = fetched(sides.now, sides.shrunk, [spot for one in some for spot in one.now])
+    before = fetched(sides.before, sides.shrunk, [spot for one in some for spot in one.before])
+    listed = []
+    for one in some:
+        item = replace(one.item, exemplars=now.shown(one.now), exemplars_before=before.shown(one.before))
+        if item.kind == "value":
+            kind = now.kind(next(spot for spot in one.now if isinstance(spot, Event)))
+            identity = "" if kind is None else sides.kinds[kind][1]
+            item = replace(item, template_id=identity, template=sides.texts.get(identity, ""))
+        listed.append(item)
+    return [*listed, *(one.item for one in ranked[_LISTED:])]
 
 
 def _groups(ranked: list[Difference]) -> tuple[GroupRank, ...]:

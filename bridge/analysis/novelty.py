@@ -26,7 +26,7 @@ from bridge.logs.templates import template_of
 from bridge.model.finding import NovelTemplate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pyarrow as pa
 
@@ -63,16 +63,91 @@ class Novelties:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """When units first had something, and whose they are: (code, mark, units), arrays of one length each."""
+
+    blocks: tuple[Array, Array, Array]
+    """Of groups: in which stretch of time, a twelfth of the window long, counted from the first line of the side."""
+    exposed: tuple[Array, Array, Array]
+    """The same of services."""
+    accounts: tuple[Array, Array, Array] | None
+    """Of groups: which account, or part of the accounts; None: accounts are the units, or not known."""
+    exposed_accounts: tuple[Array, Array, Array] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Units of one side by group, which is a template in a service."""
+
+    hits: Array
+    totals: Array
+    """By service: the exposure."""
+    marks: Callable[[], Marks]
+    """Asked for where something may have been found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """Groups of the window, each with its test: arrays of one length."""
+
+    groups: Array
+    counts: Array
+    """Units with it, units, and the same before; a row a group."""
+    usable: Array
+    """Whether the baseline holds the service."""
+    p: Array
+    q: Array
+    good: Array
+    """Whether it is a finding."""
+
+    @property
+    def tried(self) -> int:
+        """Return how many could be compared."""
+        return int(self.usable.sum())
+
+    def found(self, names: list[str]) -> list[int]:
+        """Return the places of the findings, the surest first; `names` of the groups breaks ties."""
+        places: list[int] = np.flatnonzero(self.good).tolist()
+        return sorted(places, key=lambda i: (self.p[i], -self.counts[i, 0], names[self.groups[i]]))
+
+
+def block_of(length: int) -> int:
+    """Return how long a stretch of time is, for a window of this length."""
+    return -(-max(1, length) // _BLOCKS)
+
+
+def tested(now: Counted, before: Counted, service: Array, methods: int) -> Tested:
+    """Test every group of the window; `service` is the code of each group's service."""
+    groups = np.flatnonzero(now.hits)
+    of = service[groups]
+    counts = np.stack([now.hits[groups], now.totals[of], before.hits[groups], before.totals[of]], axis=1)
+    k1, n1, k0, n0 = counts.T
+    usable = n0 > 0
+    p = np.ones(len(groups))
+    p[usable] = enrichment(k1[usable], (k1 + k0)[usable], (n1 + n0)[usable], n1[usable])
+    close = np.flatnonzero(usable & (p <= ALPHA) & (k1 >= FEWEST))
+    if len(close):
+        marks, marks_before = now.marks(), before.marks()
+        spread = _spread(marks_before, service)
+        for index in close:
+            p[index] = _careful(marks, marks_before, int(groups[index]), int(of[index]), counts[index].tolist(), spread)
+    q = corrected(p)
+    good = usable & (q <= ALPHA / methods) & (k1 >= FEWEST)
+    good[good] = matters(k1[good], n1[good], k0[good], n0[good])
+    return Tested(groups=groups, counts=counts, usable=usable, p=p, q=q, good=good)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Side:
-    """One side of the comparison, one entry a distinct (template, service, unit)."""
+    """One side of the comparison, row-wise."""
 
     lines: pa.Table
     unit: str
-    template: Array
-    """Row-wise template codes, int64 into the shared list."""
-    service: Array
+    group: Array
+    """Codes: template * services + service."""
+    services: int
     units: Array
-    """Row-wise unit codes of this side."""
+    """Unit codes of this side."""
     at: Array
 
 
@@ -91,41 +166,30 @@ def novelties(window: pa.Table, baseline: pa.Table, *, methods: int = 1, texts: 
     ids = sorted(set(pc.unique(window["template_id"]).to_pylist()) | set(pc.unique(baseline["template_id"]).to_pylist()))
     services = sorted(set(pc.unique(window["service"]).to_pylist()) | set(pc.unique(baseline["service"]).to_pylist()))
     now, before = (_side(table, ids, services, unit) for table in (window, baseline))
-    totals, totals_before = (_by_service(side, len(services)) for side in (now, before))
-    groups, hits = _counts(now, len(services))
-    groups_before, hits_before = _counts(before, len(services))
-    past = dict(zip(groups_before.tolist(), hits_before.tolist(), strict=True))
-    service = groups % len(services)
-    k0 = np.array([past.get(group, 0) for group in groups.tolist()], dtype=np.int64)
-    n1, n0 = totals[service], totals_before[service]
-    usable = n0 > 0
-    p = np.ones(len(groups))
-    p[usable] = enrichment(hits[usable], (hits + k0)[usable], (n1 + n0)[usable], n1[usable])
-    tried = int(usable.sum())
-    spread = _spread(before, len(services), _length(now))
-    for index in np.flatnonzero(usable & (p <= ALPHA) & (hits >= FEWEST)):
-        counts = (int(hits[index]), int(n1[index]), int(k0[index]), int(n0[index]))
-        p[index] = _careful(now, before, int(groups[index]), len(services), counts, spread)
-    q = corrected(p)
-    good = usable & (q <= ALPHA / methods) & (hits >= FEWEST)
-    good[good] = matters(hits[good], n1[good], k0[good], n0[good])
+    if not len(now.at) or not len(before.at):
+        return Novelties(unit=unit)
+    length = block_of(int(now.at[-1] - now.at[0]) + 1)
+    counted, counted_before = (_counted(side, len(ids) * len(services), length) for side in (now, before))
+    result = tested(counted, counted_before, np.arange(len(ids) * len(services)) % len(services), methods)
+    totals, totals_before = counted.totals, counted_before.totals
+    names = [ids[group // len(services)] for group in range(len(ids) * len(services))]
     found = [
-        _novel(now, before, int(groups[i]), ids, texts, services, (int(hits[i]), int(n1[i]), int(k0[i]), int(n0[i])), float(q[i]))
-        for i in sorted(np.flatnonzero(good).tolist(), key=lambda i: (p[i], -hits[i], ids[groups[i] // len(services)]))
+        _novel(now, before, int(result.groups[i]), ids, texts, services, result.counts[i].tolist(), float(result.q[i]))
+        for i in result.found(names)
     ]
     found.sort(key=rank)
-    comparable = np.array([bool(value) for value in totals_before])
+    comparable = totals_before > 0
     return Novelties(
         found=tuple(found[:_LISTED]),
-        tried=tried,
+        tried=result.tried,
         units=len(np.unique(now.units)),
         units_before=len(np.unique(before.units)),
         unit=unit,
-        unseen_services=tuple(services[i] for i in np.unique(service[~usable])),
+        unseen_services=tuple(services[i] for i in np.unique(result.groups[~result.usable] % len(services))),
         seen=_smallest_seen(
-            int(totals[comparable].max(initial=0)), int(totals_before[comparable].max(initial=0)), ALPHA / methods / max(1, tried)
+            int(totals[comparable].max(initial=0)), int(totals_before[comparable].max(initial=0)), ALPHA / methods / max(1, result.tried)
         ),
-        best_q=float(q.min()) if len(q) else 1.0,
+        best_q=float(result.q.min()) if len(result.q) else 1.0,
     )
 
 
@@ -152,46 +216,65 @@ def _side(table: pa.Table, ids: list[str], services: list[str], unit: str) -> _S
     template = pc.index_in(table["template_id"], value_set=pa.array(ids, pa.string())).to_numpy().astype(np.int64)
     service = pc.index_in(table["service"], value_set=pa.array(services, pa.string())).to_numpy().astype(np.int64)
     return _Side(
-        lines=table.filter(pa.array(keep)), unit=unit, template=template[keep], service=service[keep], units=units[keep], at=at[keep]
+        lines=table.filter(pa.array(keep)),
+        unit=unit,
+        group=(template * len(services) + service)[keep],
+        services=len(services),
+        units=units[keep],
+        at=at[keep],
     )
 
 
-def _by_service(side: _Side, services: int) -> Array:
-    """Return the distinct units of each service: the exposure."""
-    pairs = np.unique(np.stack([side.service, side.units], axis=1), axis=0)
-    return np.bincount(pairs[:, 0], minlength=services)
+def _counted(side: _Side, groups: int, length: int) -> Counted:
+    firsts, exposed = _firsts(side.group, side.units), _firsts(side.group % side.services, side.units)
+
+    def marks() -> Marks:
+        block = (side.at - side.at[0]) // length
+        accounts = side.lines["account_id"]
+        codes = pc.fill_null(pc.dictionary_encode(accounts).combine_chunks().indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+        known = np.flatnonzero(codes >= 0)
+        useful = side.unit != "accounts" and 2 * accounts.null_count <= len(accounts)
+        of, of_service = (known[_firsts(code[known], side.units[known])] for code in (side.group, side.group % side.services))
+        return Marks(
+            blocks=_each(side.group[firsts], block[firsts]),
+            exposed=_each(side.group[exposed] % side.services, block[exposed]),
+            accounts=_each(side.group[of], codes[of]) if useful else None,
+            exposed_accounts=_each(side.group[of_service] % side.services, codes[of_service]) if useful else None,
+        )
+
+    hits, totals = (
+        np.bincount(side.group[firsts], minlength=groups),
+        np.bincount(side.group[exposed] % side.services, minlength=side.services),
+    )
+    return Counted(hits=hits, totals=totals, marks=marks)
 
 
-def _counts(side: _Side, services: int) -> tuple[Array, Array]:
-    """Return group codes (template * services + service), ascending, and their distinct units."""
-    pairs = np.unique(np.stack([side.template * services + side.service, side.units], axis=1), axis=0)
-    groups, counts = np.unique(pairs[:, 0], return_counts=True)
-    return groups, counts
+def _firsts(codes: Array, units: Array) -> Array:
+    """Return the first row of each different (code, unit)."""
+    return np.unique(np.stack([codes, units], axis=1), axis=0, return_index=True)[1]
 
 
-def _length(side: _Side) -> int:
-    """Return microseconds from the first to the last line."""
-    return max(1, int(side.at[-1] - side.at[0]) + 1)
+def _each(codes: Array, marks: Array) -> tuple[Array, Array, Array]:
+    return codes, marks, np.ones(len(codes), dtype=np.int64)
 
 
-def _spread(before: _Side, services: int, length: int) -> float:
+def _spread(before: Marks, service: Array) -> float:
     """Return how much templates' rates vary between stretches as long as the window: squared coefficient of variation.
 
-    One stretch says little about one template; all templates together say how unsteady this system is. The upper quartile
+    One stretch says little about one template; all templates together tell how unsteady this system is. The upper quartile
     over frequent templates, or their pooled value if that is more; 0 where the baseline holds fewer than three stretches.
     """
-    pairs, first = np.unique(np.stack([before.template * services + before.service, before.units], axis=1), axis=0, return_index=True)
-    block = ((before.at - before.at[0]) // length).astype(np.int64)[first]
-    exposed, seen = np.unique(np.stack([before.service, before.units], axis=1), axis=0, return_index=True)
-    size = int(block.max(initial=0)) + 1
+    codes, blocks, units = before.blocks
+    size = int(blocks.max(initial=0)) // _BLOCKS + 1
     if size < _COARSE:
         return 0.0
-    total = np.zeros((services, size))
-    np.add.at(total, (exposed[:, 0], ((before.at - before.at[0]) // length).astype(np.int64)[seen]), 1)
-    groups, index = np.unique(pairs[:, 0], return_inverse=True)
+    total = np.zeros((int(service.max(initial=0)) + 1, size))
+    np.add.at(total, (before.exposed[0], before.exposed[1] // _BLOCKS), before.exposed[2])
+    groups, index = np.unique(codes, return_inverse=True)
     counts = np.zeros((len(groups), size))
-    np.add.at(counts, (index.ravel(), block), 1)
-    share = total[groups % services] / total[groups % services].sum(axis=1, keepdims=True)
+    np.add.at(counts, (index.ravel(), blocks // _BLOCKS), units)
+    of = total[service[groups]]
+    share = of / of.sum(axis=1, keepdims=True)
     expected = counts.sum(axis=1, keepdims=True) * share
     used = share > 0
     degrees = used.sum(axis=1) - 1
@@ -204,16 +287,15 @@ def _spread(before: _Side, services: int, length: int) -> float:
     return max(0.0, float(excess.sum() / mean[frequent].sum()), float(np.quantile(excess / mean[frequent], 0.75)))
 
 
-def _careful(now: _Side, before: _Side, group: int, services: int, counts: tuple[int, int, int, int], spread: float) -> float:
+def _careful(now: Marks, before: Marks, group: int, service: int, counts: list[int], spread: float) -> float:
     """Return the p-value with all counts divided by how much the template's share varies beyond chance."""
     k1, n1, k0, n0 = counts
-    length = _length(now)
     factor = max(
         1 + spread * n1 * (k1 + k0) / (n1 + n0),
-        _between_blocks(now, group, services, -(-length // _BLOCKS), cautious=False),
-        _between_blocks(before, group, services, -(-length // _BLOCKS), cautious=False),
-        _between_blocks(before, group, services, length, cautious=True, fewest=_COARSE),
-        _between_accounts(now, group, services),
+        _uneven(now.blocks, now.exposed, group, service),
+        _uneven(before.blocks, before.exposed, group, service),
+        _uneven(before.blocks, before.exposed, group, service, coarse=_BLOCKS, cautious=True, fewest=_COARSE),
+        _uneven(now.accounts, now.exposed_accounts, group, service, fewest=0),
     )
     a, b, c, d = int(k1 / factor), round(n1 / factor), round(k0 / factor), round(n0 / factor)
     p = float(enrichment(a, a + c, max(b, a) + max(d, c), max(b, a)))
@@ -224,52 +306,34 @@ def _careful(now: _Side, before: _Side, group: int, services: int, counts: tuple
     return max(p, float(norm.sf(math.log(k1 / n1 * n0 / k0) / deviation)))
 
 
-def _between_blocks(side: _Side, group: int, services: int, length: int, *, cautious: bool, fewest: int = 2) -> float:
-    of_service = side.service == group % services
-    first = _firsts(side.units[of_service], (side.at[of_service] - side.at[0]) // length)
-    marked = of_service & (side.template == group // services)
-    hit = _firsts(side.units[marked], (side.at[marked] - side.at[0]) // length)
+def _uneven(
+    marked: tuple[Array, Array, Array] | None,
+    exposed: tuple[Array, Array, Array] | None,
+    group: int,
+    service: int,
+    *,
+    coarse: int = 1,
+    cautious: bool = False,
+    fewest: int = 2,
+) -> float:
+    """Return variance over mean of a group's units between marks; 1 where less than `fewest` marks, or too few units, are there."""
+    if marked is None or exposed is None:
+        return 1.0
+    of, here = exposed[0] == service, marked[0] == group
+    first, hit = exposed[1][of] // coarse, marked[1][here] // coarse
     size = int(first.max(initial=0)) + 1
-    if size < fewest or len(hit) < FEWEST:
+    if size < fewest or (fewest and marked[2][here].sum() < FEWEST):
         return 1.0
-    return dispersion(np.bincount(hit, minlength=size)[:size], np.bincount(first, minlength=size), cautious=cautious)
-
-
-def _between_accounts(side: _Side, group: int, services: int) -> float:
-    accounts = side.lines["account_id"]
-    if side.unit == "accounts" or 2 * accounts.null_count > len(accounts):
-        return 1.0
-    codes = pc.fill_null(pc.dictionary_encode(accounts).combine_chunks().indices, -1).to_numpy(zero_copy_only=False)
-    known = codes >= 0
-    of_service = known & (side.service == group % services)
-    marked = of_service & (side.template == group // services)
-    size = int(codes.max(initial=0)) + 1
-    return dispersion(
-        np.bincount(_firsts(side.units[marked], codes[marked]), minlength=size),
-        np.bincount(_firsts(side.units[of_service], codes[of_service]), minlength=size),
-        cautious=False,
-    )
-
-
-def _firsts(units: Array, values: Array) -> Array:
-    """Return, for each distinct unit, the value of its first line."""
-    _, first = np.unique(units, return_index=True)
-    return values[first].astype(np.int64)
+    hits = np.bincount(hit, weights=marked[2][here], minlength=size)[:size]
+    return dispersion(hits, np.bincount(first, weights=exposed[2][of], minlength=size), cautious=cautious)
 
 
 def _novel(
-    now: _Side,
-    before: _Side,
-    group: int,
-    ids: list[str],
-    texts: Mapping[str, str],
-    services: list[str],
-    counts: tuple[int, int, int, int],
-    q: float,
+    now: _Side, before: _Side, group: int, ids: list[str], texts: Mapping[str, str], services: list[str], counts: list[int], q: float
 ) -> NovelTemplate:
     k1, n1, k0, n0 = counts
     template, service = group // len(services), group % len(services)
-    rows = np.flatnonzero((now.template == template) & (now.service == service))
+    rows = np.flatnonzero(now.group == group)
     shown = [rows[0], rows[len(rows) // 2], rows[-1]][:_EXEMPLARS]
     exemplars = tuple(line(now.lines, int(row)) for row in dict.fromkeys(shown))
     levels = pc.value_counts(now.lines["level"].take(rows)).to_pylist()
@@ -284,7 +348,7 @@ def _novel(
         traces=k1,
         accounts=int(accounts),
         traces_total=n1,
-        lines_before=int(np.count_nonzero((before.template == template) & (before.service == service))),
+        lines_before=int(np.count_nonzero(before.group == group)),
         traces_before=k0,
         traces_before_total=n0,
         rate_bound_before=upper_bound(k0, n0),

@@ -6,8 +6,8 @@ lies between may differ from trace to trace. Fisher's exact test (one-sided, ove
 than before. What would have come after a missing event is not asked for, because its own predecessor is missing too.
 An error that goes away breaks nothing.
 Idea: expected event patterns per trace, Nezha (FSE 2023), here on logs alone and with a test.
-Rows may come in any order; equal times keep the order of file and offset. Traces that the window cuts off are the same
-on both sides.
+Traces in which the same happened in the same order are one, with their number (`bridge.logs.steps`). Traces that the window
+cuts off are the same on both sides.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from bridge.analysis.statistics import enrichment
+from bridge.analysis.statistics import enrichment, larger, weighted_median
 
 NORMAL = 0.8
 """Share of the traces with an event in which its follower comes after it, every time, for the follower to be normal."""
@@ -30,22 +29,33 @@ _FEWEST_TIMES = 8
 _BRANCH = 2
 """Traces before that make what comes instead of the follower a branch of its own."""
 _LEARNT = 200_000
-"""Events from which followers are learnt: the first traces that have so many."""
+"""Events from which followers are learnt: the most frequent ways that have so many together."""
 
 Array = Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traces:
-    """Events of one side in order: trace codes ascending, time ascending inside a trace; all int64 arrays of one length."""
+    """What happened in the traces of one side, each different way once, the most frequent first."""
 
     trace: Array
-    at: Array
-    """Microseconds."""
+    """For each event the number of its way, ascending; int64."""
     kind: Array
-    """What happened: codes shared by both sides."""
-    row: Array
-    """Row numbers in the table."""
+    """What happened, in order inside a way: codes shared by both sides; int64."""
+    weight: Array
+    """For each way how many traces went it; int64."""
+    examples: tuple[tuple[str, str], ...] = ()
+    """For each way two of its traces, which may be the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gaps:
+    """How long a kind came after another one: in how many traces each rounded wait was the longest."""
+
+    traces: dict[float, float]
+    """Microseconds to traces."""
+    slowest: str
+    """A trace with the longest wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +72,7 @@ class Step:
     least_p: float
     """The smallest p-value that these margins allow: a step that nothing can show is none that was tried (Tarone 1990)."""
     broken: Array
-    """Places (in `Traces` of the window) of the first `first` that its follower does not follow, one a broken trace."""
+    """Places (in `Traces` of the window) of the first `first` that its follower does not follow, one a broken way."""
     usual: int
     """Broken traces in which comes next what came next before, too, in traces without the follower."""
     distance: float
@@ -80,8 +90,8 @@ class Delay:
     traces: int
     traces_before: int
     p_value: float
-    slowest: int
-    """Place (in `Traces` of the window) of the follower after the longest wait."""
+    slowest: str
+    """A trace of the window with the longest wait."""
 
 
 def steps(now: Traces, before: Traces, group: Array, no_followers: Array) -> list[Step]:
@@ -126,7 +136,7 @@ def turns(now: Traces, before: Traces, group: Array, no_followers: Array) -> lis
     last = len(before.trace)
     then, then_before = (np.where(at >= 0, side.kind[at], kinds) for side, at in ((now, _after(now)), (before, _after(before))))
     code, code_before = now.kind * (kinds + 1) + then, before.kind * (kinds + 1) + then_before
-    known, counts = np.unique(np.unique(np.stack([code_before, before.trace], axis=1), axis=0)[:, 0], return_counts=True)
+    known, counts = _held(code_before, before)
     unseen = ~np.isin(code, known)
     single = np.isin(code_before, known[counts == 1])
     usual: dict[int, tuple[int, int]] = {}
@@ -138,12 +148,12 @@ def turns(now: Traces, before: Traces, group: Array, no_followers: Array) -> lis
     found = []
     for first, (count, follower) in sorted(usual.items()):
         here, there = ours[first], theirs[first]
-        total, total_before = len(np.unique(now.trace[here])), len(np.unique(before.trace[there]))
+        total, total_before = _many(now, here), _many(before, there)
         if not total or total_before < FEWEST or count < _BRANCH or last == 0:
             continue
         _, one_each = np.unique(now.trace[here[unseen[here]]], return_index=True)
         broken = here[unseen[here]][one_each]
-        hits, hits_before = len(broken), len(np.unique(before.trace[there[single[there]]]))
+        hits, hits_before = _many(now, broken), _many(before, there[single[there]])
         p, least = enrichment([hits, min(hits + hits_before, total)], hits + hits_before, total + total_before, total).tolist()
         found.append(
             Step(
@@ -163,38 +173,63 @@ def turns(now: Traces, before: Traces, group: Array, no_followers: Array) -> lis
     return found
 
 
-def delays(now: Traces, before: Traces, kinds: int) -> list[Delay]:
-    """Return the normal steps whose time can be compared (Mann-Whitney over traces, one-sided: longer now)."""
+def delays(before: Traces, waits: dict[int, Gaps], waits_before: dict[int, Gaps], kinds: int) -> list[Delay]:
+    """Return the normal steps whose time can be compared (Mann-Whitney over traces, one-sided: longer now).
+
+    `waits` by the code of a pair of kinds, first * kinds + follower.
+    """
     found = []
-    gaps_now, gaps_before = _gaps(now, kinds), _gaps(before, kinds)
-    for pair in sorted(_normal_steps(before, kinds)):
-        code = pair[0] * kinds + pair[1]
-        (ours, places), (theirs, _) = gaps_now.get(code, _NONE), gaps_before.get(code, _NONE)
-        if min(len(ours), len(theirs)) < _FEWEST_TIMES:
+    for first, follower in sorted(_normal_steps(before, kinds)):
+        ours, theirs = waits.get(first * kinds + follower), waits_before.get(first * kinds + follower)
+        if ours is None or theirs is None:
             continue
-        p = float(stats.mannwhitneyu(ours, theirs, alternative="greater").pvalue)
+        traces, traces_before = (round(sum(side.traces.values())) for side in (ours, theirs))
+        if min(traces, traces_before) < _FEWEST_TIMES:
+            continue
         found.append(
             Delay(
-                first=pair[0],
-                follower=pair[1],
-                median=float(np.median(ours)),
-                median_before=float(np.median(theirs)),
-                traces=len(ours),
-                traces_before=len(theirs),
-                p_value=p,
-                slowest=int(places[int(np.argmax(ours))]),
+                first=first,
+                follower=follower,
+                median=weighted_median(ours.traces),
+                median_before=weighted_median(theirs.traces),
+                traces=traces,
+                traces_before=traces_before,
+                p_value=larger(ours.traces, theirs.traces),
+                slowest=ours.slowest,
             )
         )
     return found
 
 
+def _held(codes: Array, side: Traces) -> tuple[Array, Array]:
+    """Return the different codes of events, and how many traces hold each."""
+    pairs = np.unique(np.stack([codes, side.trace], axis=1), axis=0)
+    known, number = np.unique(pairs[:, 0], return_inverse=True)
+    return known, np.bincount(number.ravel(), weights=side.weight[pairs[:, 1]], minlength=len(known)).astype(np.int64)
+
+
+def _many(side: Traces, places: Array) -> int:
+    """Count the traces of these places."""
+    return int(side.weight[np.unique(side.trace[places])].sum())
+
+
+def pairs_of(side: Traces, kinds: int) -> dict[int, int]:
+    """Return in how many traces a kind comes directly after another one, by first * kinds + follower."""
+    inside = np.flatnonzero(side.trace[1:] == side.trace[:-1])
+    ends = Traces(trace=side.trace[inside], kind=side.kind[inside], weight=side.weight)
+    known, counts = _held(side.kind[inside] * kinds + side.kind[inside + 1], ends)
+    return dict(zip(known.tolist(), counts.tolist(), strict=True))
+
+
 def _usual(now: Traces, broken: Array, before: Traces, broken_before: Array, no_followers: Array) -> int:
     """Count broken places after which comes what came twice before, where the follower was missing: another branch, no break."""
     then = following(before, broken_before)
-    kinds, counts = np.unique(before.kind[then[then >= 0]], return_counts=True)
-    branches = kinds[(counts >= _BRANCH) & ~no_followers[kinds]]
+    there = then >= 0
+    counts = np.bincount(before.kind[then[there]], weights=before.weight[before.trace[broken_before[there]]], minlength=len(no_followers))
+    branches = np.flatnonzero((counts >= _BRANCH) & ~no_followers)
     after = following(now, broken)
-    return int(np.isin(now.kind[after[after >= 0]], branches).sum())
+    usual = broken[after >= 0][np.isin(now.kind[after[after >= 0]], branches)]
+    return int(now.weight[now.trace[usual]].sum())
 
 
 def _after(side: Traces) -> Array:
@@ -209,20 +244,15 @@ def following(side: Traces, places: Array) -> Array:
     return np.where(same, after, -1)
 
 
-_NONE: tuple[Array, Array] = (np.zeros(0), np.zeros(0, dtype=np.int64))
-
-
 def _normal_steps(side: Traces, kinds: int) -> list[tuple[int, int]]:
     """Return (kind, follower) where the follower comes directly after it in nearly all traces that hold the kind."""
-    if len(side.trace) < 2:  # noqa: PLR2004 - a step has two ends
-        return []
-    inside = side.trace[1:] == side.trace[:-1]
-    pairs = side.kind[:-1][inside] * kinds + side.kind[1:][inside]
-    seen, counts = np.unique(np.unique(np.stack([pairs, side.trace[1:][inside]], axis=1), axis=0)[:, 0], return_counts=True)
-    held = np.bincount(np.unique(np.stack([side.kind, side.trace], axis=1), axis=0)[:, 0], minlength=kinds)
-    first, follower = seen // kinds, seen % kinds
-    good = (counts >= NORMAL * held[first]) & (held[first] >= FEWEST) & (first != follower)
-    return list(zip(first[good].tolist(), follower[good].tolist(), strict=True))
+    held = dict(zip(*(array.tolist() for array in _held(side.kind, side)), strict=True))
+    found = [(*divmod(code, kinds), count) for code, count in pairs_of(side, kinds).items()]
+    return [
+        (first, follower)
+        for first, follower, count in found
+        if first != follower and held[first] >= FEWEST and count >= NORMAL * held[first]
+    ]
 
 
 def _followers(side: Traces, group: Array, no_followers: Array) -> list[tuple[int, int, float]]:
@@ -230,7 +260,7 @@ def _followers(side: Traces, group: Array, no_followers: Array) -> list[tuple[in
     kinds = len(group)
     end = len(side.trace)
     if end > _LEARNT:
-        end = int(np.searchsorted(side.trace, side.trace[_LEARNT]))
+        end = max(int(np.searchsorted(side.trace, side.trace[_LEARNT])), int(np.searchsorted(side.trace, 1)))
     trace, kind = side.trace[:end], side.kind[:end]
     again = _again(trace, kind)
     place = np.arange(end)
@@ -249,13 +279,16 @@ def _followers(side: Traces, group: Array, no_followers: Array) -> list[tuple[in
     held, times = np.unique(np.stack([kind, trace], axis=1), axis=0, return_counts=True)
     often = dict(zip(map(tuple, held.tolist()), times.tolist(), strict=True))
     needed = np.array([often[code // kinds, number] for code, number in by_trace.tolist()], dtype=np.int64)
-    codes, whole = np.unique(by_trace[counts >= needed, 0], return_counts=True)
-    traces = np.bincount(held[:, 0], minlength=kinds)
+    every = by_trace[counts >= needed]
+    codes, number = np.unique(every[:, 0], return_inverse=True)
+    whole = np.bincount(number.ravel(), weights=side.weight[every[:, 1]], minlength=len(codes))
+    traces = np.bincount(held[:, 0], weights=side.weight[held[:, 1]], minlength=kinds)
     first = codes // kinds
     good = (whole >= NORMAL * traces[first]) & (traces[first] >= FEWEST)
-    total = np.bincount(np.searchsorted(codes, pair[np.isin(pair, codes)]), weights=hits[np.isin(pair, codes), 2], minlength=len(codes))
-    number = np.bincount(np.searchsorted(codes, pair[np.isin(pair, codes)]), minlength=len(codes))
-    mean = total / np.maximum(number, 1)
+    normal = np.isin(pair, codes)
+    which, times = np.searchsorted(codes, pair[normal]), side.weight[trace[hits[normal, 0]]]
+    total = np.bincount(which, weights=hits[normal, 2] * times, minlength=len(codes))
+    mean = total / np.maximum(np.bincount(which, weights=times, minlength=len(codes)), 1)
     best: dict[tuple[int, bool], tuple[float, int]] = {}
     for code, away in zip(codes[good].tolist(), mean[good].tolist(), strict=True):
         one, other = code // kinds, code % kinds
@@ -281,7 +314,7 @@ def _places(side: Traces, kinds: int) -> list[Array]:
 
 
 def _missing(side: Traces, places: list[Array], first: int, follower: int) -> tuple[int, int, Array]:
-    """Return (traces in which some `first` has no `follower` before the next `first`, traces with `first`, places of the first such)."""
+    """Return (traces in which some `first` has no `follower` before the next `first`, traces with `first`, the first such place of each way)."""
     ours, theirs = places[first], places[follower]
     if not len(ours):
         return 0, 0, ours
@@ -292,20 +325,4 @@ def _missing(side: Traces, places: list[Array], first: int, follower: int) -> tu
     inside[inside] = side.trace[then[inside]] == trace[inside]
     lacking = ~(inside & (then < limit))
     _, one = np.unique(trace[lacking], return_index=True)
-    return len(one), len(np.unique(trace)), ours[lacking][one]
-
-
-def _gaps(side: Traces, kinds: int) -> dict[int, tuple[Array, Array]]:
-    """Return for each pair of neighbours the longest time between them in each trace, and the place of the second."""
-    inside = np.flatnonzero(side.trace[1:] == side.trace[:-1])
-    if not len(inside):
-        return {}
-    pair = side.kind[inside] * kinds + side.kind[inside + 1]
-    gap = (side.at[inside + 1] - side.at[inside]).astype(float)
-    order = np.lexsort((-gap, side.trace[inside], pair))
-    pair, trace, gap, place = pair[order], side.trace[inside][order], gap[order], inside[order] + 1
-    new = np.r_[True, (pair[1:] != pair[:-1]) | (trace[1:] != trace[:-1])]
-    pair, gap, place = pair[new], gap[new], place[new]
-    starts = np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]])
-    ends = np.r_[starts[1:], len(pair)]
-    return {int(pair[start]): (gap[start:end], place[start:end]) for start, end in zip(starts, ends, strict=True)}
+    return _many(side, ours[lacking][one]), _many(side, ours), ours[lacking][one]

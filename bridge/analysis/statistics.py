@@ -1,7 +1,7 @@
 """Exact tests and intervals that the findings share. Counts are of accounts or traces, never of log lines.
 
 Sources: Wilson 1927 (one share), Newcombe 1998 (difference), Katz 1978 (ratio), Garwood 1934 (Poisson),
-Benjamini and Hochberg 1995 (many tests), Przyborowski and Wilenski 1940 (two Poisson counts),
+Benjamini and Hochberg 1995 (many tests), Mann and Whitney 1947 (two samples), Przyborowski and Wilenski 1940 (two Poisson counts),
 Abrams, Kulldorff and Kleinman 2010 (Gumbel tail of a scan's replicates).
 """
 
@@ -16,6 +16,8 @@ from scipy import stats
 from bridge.model.finding import Effect, Interval
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike, NDArray
 
 ALPHA = 0.05
@@ -145,6 +147,27 @@ def replicate_p(observed: float, maxima: Floats) -> float:
     place = float(np.mean(maxima)) - _EULER * scale
     tail = -math.expm1(-math.exp(-min(700.0, (observed - place) / scale)))
     return max(1e-12, min(share, tail))
+
+
+def larger(ours: Mapping[float, float], theirs: Mapping[float, float]) -> float:
+    """Return the one-sided p that our values are larger, each with how often it was seen: Mann-Whitney, normal, corrected for ties."""
+    values = np.array(sorted(ours.keys() | theirs.keys()))
+    a, b = (np.array([side.get(value, 0.0) for value in values.tolist()]) for side in (ours, theirs))
+    both, n1, n2 = a + b, float(a.sum()), float(b.sum())
+    total = n1 + n2
+    ranks = np.cumsum(both) - both + (both + 1) / 2
+    u = float((a * ranks).sum()) - n1 * (n1 + 1) / 2
+    ties = float(np.maximum(both**3 - both, 0.0).sum()) / (total * (total - 1))
+    variance = n1 * n2 / 12 * (total + 1 - ties)
+    return float(stats.norm.sf((u - n1 * n2 / 2 - 0.5) / math.sqrt(variance))) if variance > 0 else 1.0
+
+
+def weighted_median(values: Mapping[float, float]) -> float:
+    """Return the median of values that were seen so often."""
+    known = sorted(values.items())
+    reached = np.cumsum([times for _, times in known])
+    low, high = (int(np.searchsorted(reached, reached[-1] / 2, side=side)) for side in ("left", "right"))
+    return (known[low][0] + known[min(high, len(known) - 1)][0]) / 2
 
 
 def dispersion(counts: ArrayLike, exposure: ArrayLike, *, cautious: bool = True, least: float = 1.0) -> float:

@@ -16,6 +16,8 @@ Needles = tuple[bytes, ...]
 """One of these stands in the lines of every event that fits."""
 
 CORE: Final = ("level", "service", "account_id", "trace_id", "message")
+EVER: Final = 1 << 62
+"""A moment that no event reaches, in microseconds: where a stretch of time is open."""
 _SIMPLE: Final = re.compile(r"[A-Za-z0-9_.-]{3,}")
 _WORD: Final = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z_][A-Za-z0-9_.-]*")
 _SHORTEST: Final = 3

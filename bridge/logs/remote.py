@@ -87,8 +87,8 @@ class RemoteLogs(Protocol):
         """Return the different messages of what fits, to mine templates of."""
         ...
 
-    def steps(self, question: Question, by: str) -> Steps:
-        """Return what happened when, to compare: `by` is the field that makes the groups."""
+    def steps(self, question: Question, by: str, windows: Sequence[tuple[int, int]] = ()) -> Steps:
+        """Return one side of a comparison: `by` is the field that makes the groups, `windows` [start, end) in microseconds narrow the question."""
         ...
 
 
@@ -204,14 +204,14 @@ def texts_by_count(remote: RemoteLogs, question: Question) -> Texts:
     return Texts(whole={message or "": events for (_, (message,)), events in counting.groups()}, problems=problems)
 
 
-def steps_by_events(remote: RemoteLogs, question: Question) -> Steps:
-    """Return the events themselves: of a source that can't number its texts."""
-    from bridge.logs.steps import Steps
+def steps_by_events(remote: RemoteLogs, question: Question, by: str, windows: Sequence[tuple[int, int]] = ()) -> Steps:
+    """Return the steps of events that are fetched: of a source that can't count them."""
+    from bridge.logs.steps_here import steps_of, within
     from bridge.logs.store import events_table
 
     answer = answer_from(remote, question)
     table = events_table(answer.rows, answer.rows.order().tolist())
-    return Steps(table=table, problems=answer.problems())
+    return steps_of(within(table, windows), by=by, name=remote.name, problems=answer.problems())
 
 
 def first_fitting(events: Iterable[Event | None], question: Question, limit: int, *, cap: int, name: str) -> Found:

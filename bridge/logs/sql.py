@@ -62,26 +62,6 @@ def counts(source: str, where: str, bucket: str | None, fields: Iterable[str], *
     return f"SELECT {columns} FROM {source} WHERE {where}{by}"  # noqa: S608 - made of our own words; values are bound
 
 
-def steps(source: str, where: str, columns: Iterable[str], by: str, most: int) -> str:
-    """Return the query for what happened when, in time order: the columns, text (its number), copy, message.
-
-    Messages of several lines are a text as they are, others once their values have shrunk. `message` is there for the first
-    event of each text in each group (`by`). `copy` numbers the different messages of one text at the same time, service and trace.
-    """
-    names = ", ".join(f'"{name}"' for name in columns)
-    odd = 'strpos("message", chr(10)) > 0'
-    part = f"CASE WHEN {odd} THEN \"message\" ELSE regexp_replace(\"message\", {text(VALUE)}, '0', 'g') END"
-    inner = f'SELECT {names}, coalesce("message", \'\') AS "whole", coalesce({part}, \'\') AS "part" FROM {source} WHERE {where}'  # noqa: S608 - made of our own words; values are bound
-    windows = (
-        'dense_rank() OVER (ORDER BY "part") AS "text"',
-        'dense_rank() OVER (PARTITION BY "at", "service", "trace_id", "part" ORDER BY "whole") AS "copy"',
-        f'row_number() OVER (PARTITION BY "{by}", "part" ORDER BY "at", "whole") AS "nth"',
-    )
-    ranked = f'SELECT {names}, "whole", {", ".join(windows)} FROM ({inner}) AS "parts"'  # noqa: S608 - as above
-    shown = f'{names}, "text", "copy", CASE WHEN "nth" = 1 THEN "whole" END AS "message"'
-    return f'SELECT {shown} FROM ({ranked}) AS "ranked" ORDER BY "at", "whole" LIMIT {most}'  # noqa: S608 - as above
-
-
 def texts(source: str, where: str) -> str:
     """Return the query for the different messages, their values shrunk to `0`: columns whole, part, events.
 

@@ -1,114 +1,196 @@
-"""What happened when, from a store that keeps its texts: each event's time, ids and the number of its text.
+"""What happened when, counted where the events lie: the one thing that a comparison is made of.
 
-A comparison needs the order of events in each trace and which of them are of one kind, not what they say. So a store
-shrinks the values of its messages and numbers the texts that are left (`bridge.logs.sql.steps`); of each text only the first
-message in each group comes back. It stands for all messages of that text until the few that are shown are fetched.
+A comparison needs the different texts, in which order they come in each trace, how long the waits are, and which values
+fields have. All of it is counted by SQL (`bridge.logs.steps_sql`): by the cluster that keeps the events, or by a DuckDB in
+memory over events of files. So what comes back grows with the number of different things, not with the number of events,
+and files and clusters answer alike.
+
+- texts: the messages of one group and level whose values shrink to the same text; each has a key and one message as it was written;
+- ways: the order of texts in a trace (for accounts and minutes: the set of texts), with how many traces went that way;
+- waits: between neighbours, the longest of each pair in each trace, rounded to 1 to 2.5 %, with how many traces waited so long;
+- marks: in how many traces a text, or a group, came first in which stretch of time, or with which of 256 parts of the accounts;
+- values of fields, and numbers, rounded in the same way, with how many traces had them.
+
+The few lines that are shown are fetched afterwards.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from bridge.logs.collapse import collapse
-from bridge.logs.remote import event_of
+from bridge.errors import RefusedError
+from bridge.logs import steps_sql as sql
 
-NAMES: Final = ("level", "service", "account_id", "trace_id")
-Spot = tuple[int, str, str | None]
-"""Time in microseconds, service and trace of an event."""
-Fetch = Callable[[Sequence[int]], Iterable[tuple[Spot, str]]]
-"""Returns the events of these times with their messages, by message."""
+Unit = Literal["traces", "accounts", "minutes"]
+Run = Callable[[str, Mapping[str, Any], int], tuple[pa.Table, bool]]
+"""Runs a query in DuckDB's words with its values, at most so many rows; True: there were more."""
+MOST: Final = 200_000
+"""Rows of one answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """How much there is."""
+
+    lines: int
+    traced: int
+    """Lines with a trace."""
+    named: int
+    """Lines with an account."""
+    first: int
+    """Microseconds."""
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """Messages of one group and level that differ in their values only."""
+
+    key: str
+    group: str
+    level: str
+    message: str
+    """One of them as it was written: untrusted."""
+    place: str | None
+    """Where in the code it is written, where a field says so."""
+    first: int
+    """Microseconds."""
+    last: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """What happened in some traces, all of them in the same order."""
+
+    steps: tuple[str, ...]
+    """Keys of texts."""
+    traces: int
+    one: str
+    """One of them, and another one where there are more."""
+    other: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """How long one text came after another one: the longest in each trace."""
+
+    first: str
+    follower: str
+    wait: float
+    """Microseconds, rounded."""
+    traces: int
+    one: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """In how many units a field has a value, by group and field."""
+
+    words: Mapping[tuple[str, str], Mapping[str, int]]
+    """Only of fields with few different values."""
+    units: Mapping[tuple[str, str], int]
+    numbers: Mapping[tuple[str, str], Mapping[float, int]]
+    """The largest of each unit, rounded."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Steps:
-    """Events as `bridge.analysis.compare` takes them."""
+    """One side of a comparison."""
 
-    table: pa.Table
-    """`offset` is the number of the row."""
+    name: str
+    run: Run
+    events: str
+    """The query of the events, in DuckDB's words: columns us, grp, lvl, trace, account, line, part, place, key, and `order`."""
+    order: str
+    """The column that puts events of the same time in order."""
+    fields: Callable[[], tuple[str, str]]
+    """Queries of words and of numbers: columns us, grp, trace, account, field, value; empty where there are none."""
+    fetch: Callable[[Collection[int], Collection[str]], pa.Table]
+    """Returns events of these times, and of these traces, in order: `bridge.logs.store.events_table`, `service` is the group."""
+    bound: Mapping[str, Any] = field(default_factory=dict)
+    """Values of `events`."""
+    mark: str = ":"
+    """What a placeholder begins with."""
+    most: int = MOST
     problems: list[str] = field(default_factory=list)
-    copies: Any = None
-    """For each row which of the different messages of its text, time, service and trace it has (numpy); None: the messages are its own."""
-    fetch: Fetch | None = None
 
-    def messages(self, rows: Iterable[int]) -> dict[int, str]:
-        """Return the messages of these rows themselves; one that is not found any more is missing."""
-        wanted = sorted(set(rows))
-        if self.fetch is None or not wanted:
-            return {}
-        at = pc.cast(self.table["at"], pa.int64())
-        spots: dict[int, Spot] = {
-            row: (at[row].as_py(), self.table["service"][row].as_py(), self.table["trace_id"][row].as_py()) for row in wanted
-        }
-        there: dict[tuple[Spot, str], list[str]] = {}
-        found = list(dict.fromkeys(self.fetch(sorted({spot[0] for spot in spots.values()}))))
-        for (spot, message), text in zip(found, _collapsed([message for _, message in found]), strict=True):
-            there.setdefault((spot, text), []).append(message)
-        texts = _collapsed([self.table["message"][row].as_py().rstrip(" ") for row in wanted])
-        result = {}
-        for row, text in zip(wanted, texts, strict=True):
-            same = there.get((spots[row], text), [])
-            if same:
-                result[row] = same[min(int(self.copies[row]) - 1, len(same) - 1)]
-        return result
+    def totals(self) -> Totals:
+        """Count the lines."""
+        row = self._rows("", sql.totals(self.events), 1)[0]
+        return Totals(**{name: row[name] or 0 for name in Totals.__slots__})
 
+    def texts(self) -> list[Text]:
+        """Return the different texts; RefusedError where two of them have one key, which no two of a billion have by chance."""
+        rows = self._rows("texts: templates are missing", sql.texts(self.events))
+        if len({row["key"] for row in rows}) < len(rows):
+            raise RefusedError(f"{self.name}: two texts have the same key", where=self.name, hint="narrow the question")
+        return [
+            Text(
+                key=row["key"],
+                group=row["grp"],
+                level=row["lvl"],
+                message=row["message"],
+                place=row["place"] or None,
+                first=row["first"],
+                last=row["last"],
+                events=row["events"],
+            )
+            for row in rows
+        ]
 
-def steps_of(found: pa.Table, name: str, *, by: str, extra: Sequence[str], fetch: Fetch) -> Steps:
-    """Return the steps of a store's answer to `bridge.logs.sql.steps`: at, level, service, ..., text, copy, message."""
-    columns: dict[str, Any] = {"at": pc.cast(found["at"], pa.timestamp("us", tz="UTC"))}
-    columns |= {known: _mapped(found[known], partial(_usual, known)) for known in NAMES}
-    copies = found["copy"].to_numpy().astype(np.int64)
-    columns["message"] = pa.array(_messages(found, by, copies), pa.string())
-    columns["attributes"] = pa.array(_attributes({key: found[key].to_pylist() for key in extra}, found.num_rows), pa.string())
-    columns["file"] = pa.array([name] * found.num_rows, pa.string())
-    columns["offset"] = pa.array(range(found.num_rows), pa.int64())
-    return Steps(table=pa.table(columns), copies=copies, fetch=fetch)
+    def ways(self, unit: Unit) -> list[Way]:
+        """Return what happened in each unit, the most frequent first."""
+        rows = self._rows(f"sequences: rare ones of the {unit} are not counted", sql.ways(self.events, unit, self.order, self.most + 1))
+        size = sql.KEY_LENGTH
+        return [
+            Way(
+                steps=tuple(row["way"][place : place + size] for place in range(0, len(row["way"]), size)),
+                traces=row["traces"],
+                one=row["one"],
+                other=row["other"],
+            )
+            for row in rows
+        ]
 
+    def waits(self) -> list[Wait]:
+        """Return how long texts came after each other in traces."""
+        rows = self._rows("waits: some are not compared", sql.waits(self.events, self.order))
+        return [Wait(first=row["previous"], follower=row["step"], wait=row["cell"], traces=row["traces"], one=row["one"]) for row in rows]
 
-def _usual(name: str, value: Any) -> str | None:
-    found: str | None = getattr(event_of(0, {name: value}), name)
-    return found
+    def marks(self, unit: Unit, *, by: Literal["key", "grp"], start: int | None, length: int = 1) -> list[tuple[str, Any, int]]:
+        """Return (key or group, stretch of time or part of the accounts, units). Without a start it is the parts of the accounts."""
+        rows = self._rows("counts by time", sql.marks(self.events, unit, by, start, length))
+        return [(row["name"], row["mark"] if start is None else row["mark"] // length, row["units"]) for row in rows]
 
+    def values(self, unit: Unit) -> Values:
+        """Return the values of the fields."""
+        words: dict[tuple[str, str], dict[str, int]] = {}
+        numbers: dict[tuple[str, str], dict[float, int]] = {}
+        of_words, of_numbers = self.fields()
+        for row in self._rows("values: some are not compared", sql.words(of_words, unit)) if of_words else ():
+            words.setdefault((row["grp"], row["field"]), {})[row["word"]] = row["units"]
+        totals = self._rows("fields", sql.held(of_words, unit)) if words else []
+        for row in self._rows("numbers: some are not compared", sql.numbers(of_numbers, unit)) if of_numbers else ():
+            numbers.setdefault((row["grp"], row["field"]), {})[row["cell"]] = row["units"]
+        return Values(words=words, units={(row["grp"], row["field"]): row["units"] for row in totals}, numbers=numbers)
 
-def _messages(found: pa.Table, by: str, copies: Any) -> list[str]:
-    """Return for each row the message of its text, with a blank more for each further message at the same time and place."""
-    groups = found[by].to_pylist()
-    numbers = found["text"].to_pylist()
-    first: dict[tuple[Any, int], str] = {}
-    for group, number, message in zip(groups, numbers, found["message"].to_pylist(), strict=True):
-        if message is not None:
-            first[group, number] = event_of(0, {"message": message}).message
-    # Events that differ in their values only are not one event that was sent twice: blanks at the end are no part of a template.
-    return [first.get((group, number), "") + " " * (copy - 1) for group, number, copy in zip(groups, numbers, copies.tolist(), strict=True)]
+    def first_with(self, group: str, name: str, value: str | float) -> int | None:
+        """Return the time of the first event of a group whose field has this value (numbers: rounded to it)."""
+        words, numbers = self.fields()
+        found = {"group": group, "name": name, "value": value}
+        text = sql.first_with(words if isinstance(value, str) else numbers, self.mark, rounds=not isinstance(value, str))
+        table, _ = self.run(text, {**self.bound, **found}, 1)
+        at: int | None = table["first"][0].as_py() if table.num_rows else None
+        return at
 
-
-def _attributes(columns: Mapping[str, Sequence[Any]], rows: int) -> list[str]:
-    if not columns:
-        return ["{}"] * rows
-    made: dict[tuple[Any, ...], str] = {}
-    result = []
-    for values in zip(*columns.values(), strict=True):
-        if values not in made:
-            known = {key: value for key, value in zip(columns, values, strict=True) if value is not None}
-            made[values] = json.dumps(known, default=str, ensure_ascii=False)
-        result.append(made[values])
-    return result
-
-
-def _mapped(column: Any, change: Callable[[Any], Any]) -> Any:
-    """Return a column of texts with each different value changed once."""
-    encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
-    encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
-    return pa.array([change(value) for value in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
-
-
-def _collapsed(messages: Sequence[str]) -> list[str]:
-    texts, rows = collapse(messages)
-    return [texts[row] for row in rows.tolist()]
+    def _rows(self, what: str, text: str, most: int | None = None) -> list[dict[str, Any]]:
+        table, cut = self.run(text, self.bound, most or self.most)
+        if cut and most is None:
+            self.problems.append(f"{self.name}: cut at the cap of {self.most:,} {what}; narrow the question")
+        rows: list[dict[str, Any]] = table.to_pylist()
+        return rows

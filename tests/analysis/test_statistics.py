@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,11 +14,13 @@ from bridge.analysis.statistics import (
     difference_low,
     dispersion,
     enrichment,
+    larger,
     matters,
     more_than_before,
     poisson,
     ratio_effect,
     replicate_p,
+    weighted_median,
     wilson,
 )
 
@@ -124,3 +128,17 @@ def test_the_discrete_correction_keeps_its_level() -> None:
         p, least = (enrichment(k, hits + before, 50, 30) for k in (hits, np.minimum(hits + before, 30)))
         alarms += bool((corrected_discrete(p, least) <= 0.05).any())
     assert alarms / runs <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / runs)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 30), min_size=9, max_size=80), st.lists(st.integers(0, 30), min_size=9, max_size=80))
+def test_larger_is_mann_whitney_over_counts(ours: list[int], theirs: list[int]) -> None:
+    expected = stats.mannwhitneyu(ours, theirs, alternative="greater", method="asymptotic").pvalue
+    found = larger(*({float(key): float(count) for key, count in Counter(side).items()} for side in (ours, theirs)))
+    assert found == pytest.approx(1.0 if len({*ours, *theirs}) == 1 else float(expected))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(-5, 30), min_size=1, max_size=60))
+def test_a_weighted_median_is_the_median(values: list[int]) -> None:
+    assert weighted_median({float(key): float(count) for key, count in Counter(values).items()}) == float(np.median(values))

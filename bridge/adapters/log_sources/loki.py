@@ -132,9 +132,9 @@ class LokiLogs:
         """Return the different messages, their values shrunk where that was done there."""
         return self._counted(question, ("message",), every=None, shrink=True).into_texts(self.name)
 
-    def steps(self, question: Question, by: str) -> Steps:  # noqa: ARG002 - whole events have every group
-        """Return the events: texts can't be numbered there."""
-        return steps_by_events(self, question)
+    def steps(self, question: Question, by: str, windows: Sequence[tuple[int, int]] = ()) -> Steps:
+        """Return what happened when, counted here over the events: it can't be counted there."""
+        return steps_by_events(self, question, by, windows)
 
     def query(self, question: Question) -> str:
         """Return the question as LogQL: streams and texts; at least what fits, never less."""

@@ -128,9 +128,9 @@ class OpenSearchLogs:
         """Return the different messages, their values shrunk where that was done there."""
         return self._counted(question, ("message",), every=None, shrink=True).into_texts(self.name)
 
-    def steps(self, question: Question, by: str) -> Steps:  # noqa: ARG002 - whole events have every group
-        """Return the events: texts can't be numbered there."""
-        return steps_by_events(self, question)
+    def steps(self, question: Question, by: str, windows: Sequence[tuple[int, int]] = ()) -> Steps:
+        """Return what happened when, counted here over the events: it can't be counted there."""
+        return steps_by_events(self, question, by, windows)
 
     def _counted(self, question: Question, wanted: Sequence[str], *, every: int | None, shrink: bool) -> Counted:
         """Return what is counted there and what had to be read."""

@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge.errors import InputError, Problem
 from bridge.logs import sql
 from bridge.logs.counting import Counting
 from bridge.logs.names import level_of, words_of
-from bridge.logs.question import CORE, Question, as_text
+from bridge.logs.question import CORE, EVER, Question, as_text
 from bridge.logs.remote import MOST_EVENTS, MOST_GROUPS, Around, Found, Texts, event_of, select_from
+from bridge.logs.steps_sql import POSITIONS
+from bridge.logs.steps_there import HIDDEN, events_of, field_of, name_of, type_of, without_pod
 from bridge.logs.times import EPOCH
 from bridge.model.filing import Check
 from bridge.plugins import AdapterOptions, load
@@ -31,7 +33,8 @@ from bridge.ports import BoundValue, Database, Limits, LogRequest, LogResult
 from bridge.sql.clusters import for_cluster
 
 if TYPE_CHECKING:
-    from bridge.logs.steps import Spot, Steps
+    from bridge.logs.records import Event
+    from bridge.logs.steps import Steps
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_$-]+")
 _PARTS: Final = 3
@@ -126,8 +129,7 @@ class SqlLogs:
         )
         found = Found(cut=len(rows) > most)
         for row in rows[:most]:
-            attributes = {name: row[name] for name in self._extra() if row.get(name) is not None} if wanted else {}
-            event = event_of((row["at"] - EPOCH) // timedelta(microseconds=1), row, json.dumps(attributes, default=str, ensure_ascii=False))
+            event = self._event(row)
             if question.fits(event):
                 found.events.append(event)
         found.events.sort(key=lambda event: (event.at, event.message))
@@ -164,32 +166,75 @@ class SqlLogs:
             found.problems.append(f"{self.name}: cut at the cap of {self.caps[1]:,} texts: templates are missing; narrow the question")
         return found
 
-    def steps(self, question: Question, by: str) -> Steps:
-        """Let the database number the texts: times, ids, fields and numbers come back, and each text once in each group."""
-        from bridge.logs.steps import NAMES, steps_of
+    def steps(self, question: Question, by: str, windows: Sequence[tuple[int, int]] = ()) -> Steps:
+        """Let the database count what happened when: nothing is asked yet."""
+        from bridge.logs.steps import Steps
 
-        if by not in {*NAMES, *self._extra()}:
+        if by not in {"level", "service", "account_id", "trace_id", *self._extra()}:
             raise self._unknown(by)
-        most = self.caps[0]
-        where, values = self._where(question, None)
-        text = sql.steps(self._source(), where, ["at", *NAMES, *self._extra()], by, most + 1)
-        table, _ = self._table(text, values, most + 1)
-        found = steps_of(table.slice(0, most), self.name, by=by, extra=self._extra(), fetch=partial(self._at, question))
-        if table.num_rows > most:
-            found.problems.append(f"{self.name}: cut at the cap of {most:,} events")
-        return found
+        where, values = self._where(question, None, windows)
+        extra = self._extra()
+        columns = [f'"{name}"' for name in ("at", *CORE)] + [f'"{name}" AS "{HIDDEN}{number}"' for number, name in enumerate(extra)]
+        plain = f"SELECT {', '.join(columns)} FROM {self._source()} WHERE {where}"  # noqa: S608 - made of our own words; values are bound
+        events = events_of(plain, by, extra)
+        return Steps(
+            name=self.name,
+            run=self._table,
+            events=events,
+            order="line",
+            fields=cache(partial(self._fields, plain, events, values)),
+            fetch=partial(self._lines, question, by, windows),
+            bound=values,
+            most=self.caps[1],
+        )
 
-    def _at(self, question: Question, times: Sequence[int]) -> Iterator[tuple[Spot, str]]:
-        """Return the events of these times, by message."""
-        where, values = self._where(question, None)
+    def _fields(self, plain: str, events: str, values: Mapping[str, BoundValue]) -> tuple[str, str]:
+        """Return the queries of words and of numbers: of which type a column is tells a value of it."""
+        queries: tuple[list[str], list[str]] = ([], [])
+        for number, name in enumerate(self._extra()):
+            column = f'"{HIDDEN}{number}"'
+            if name in POSITIONS:
+                continue
+            one, _ = self._table(f'SELECT {column} AS "value" FROM ({plain}) AS "plain" WHERE {column} IS NOT NULL LIMIT 1', values, 1)  # noqa: S608 - as above
+            kind = type_of(one.schema.field(0).type) if one.num_rows else None
+            if kind is not None:
+                queries[kind == "DOUBLE"].append(field_of(events, name, number, kind))
+        words, numbers = (" UNION ALL ".join(own) for own in queries)
+        return words, numbers
+
+    def _lines(
+        self, question: Question, by: str, windows: Sequence[tuple[int, int]], times: Collection[int], traces: Collection[str]
+    ) -> Any:
+        """Return the events of these times and traces as a table."""
+        from bridge.logs.store import Rows, events_table
+
+        where, values = self._where(question, None, windows)
         places = []
-        for at in times:
-            values[f"t{at}"] = EPOCH + timedelta(microseconds=at)
-            places.append(f":t{at}")
-        text = f'SELECT "at", "service", "trace_id", "message" FROM {self._source()} WHERE {where} AND "at" IN ({", ".join(places)}) ORDER BY "message"'  # noqa: S608 - as above
-        for row in self._run(text, values, self.caps[1])[0]:
-            event = event_of((row["at"] - EPOCH) // timedelta(microseconds=1), row)
-            yield (event.at, event.service, event.trace_id), event.message
+        for number, at in enumerate(sorted(times)):
+            values[f"at{number}"] = EPOCH + timedelta(microseconds=at)
+            places.append(f":at{number}")
+        wanted = [f'"at" IN ({", ".join(places)})'] if places else []
+        for number, trace in enumerate(sorted(traces)):
+            values[f"trace{number}"] = trace
+        wanted += [f"{name_of('trace_id')} IN ({', '.join(f':trace{number}' for number in range(len(traces)))})"] if traces else []
+        rows = Rows(files=[self.name])
+        found: list[dict[str, Any]] = []
+        if wanted:
+            names = ", ".join(f'"{name}"' for name in [*self._core(), *self._extra()])
+            text = f'SELECT {names} FROM {self._source()} WHERE {where} AND ({" OR ".join(wanted)}) ORDER BY "at", "message"'  # noqa: S608 - as above
+            found, _ = self._run(text, values, self.caps[1])
+        for row in found:
+            event = self._event(row)
+            group = as_text(row[by]) if by in self._extra() else getattr(event, by)
+            rows.add(event._replace(service=without_pod(group or "")), 0)
+        numbers = sorted(range(len(rows.at)), key=lambda row: (rows.at[row], rows.message[row], rows.service[row]))
+        return events_table(rows, numbers)
+
+    def _event(self, row: Mapping[str, Any]) -> Event:
+        attributes = {name: row[name] for name in self._extra() if row.get(name) is not None}
+        return event_of(
+            (row["at"] - EPOCH) // timedelta(microseconds=1), dict(row), json.dumps(attributes, default=str, ensure_ascii=False)
+        )
 
     def _group(self, row: Mapping[str, Any], counting: Counting, unit: str | None) -> tuple[Any, ...]:
         at = 0
@@ -236,7 +281,9 @@ class SqlLogs:
         table = ".".join(_quoted(part) for part in self.table.split("."))
         return f'(SELECT {", ".join(columns)} FROM {table}) AS "logs"'  # noqa: S608 - names are checked and quoted
 
-    def _where(self, question: Question, around: Around | None) -> tuple[str, dict[str, BoundValue]]:
+    def _where(
+        self, question: Question, around: Around | None, windows: Sequence[tuple[int, int]] = ()
+    ) -> tuple[str, dict[str, BoundValue]]:
         values = sql.Values(place=":{}".format)
         words = [
             f'"at" {sign} {values.add(EPOCH + timedelta(microseconds=bound))}'
@@ -251,6 +298,16 @@ class SqlLogs:
                 words.append(sql.one_of('upper(trim("level"))', words_of({level_of(value)}), values))
             else:
                 words.append(f'CAST("{self._known(key)}" AS VARCHAR) = {values.add(value)}')
+        if windows:
+            inside = (
+                " AND ".join(
+                    f'"at" {sign} {values.add(EPOCH + timedelta(microseconds=bound))}'
+                    for bound, sign in ((start, ">="), (end, "<"))
+                    if abs(bound) < EVER
+                )
+                for start, end in windows
+            )
+            words.append(f"({' OR '.join(f'({part})' for part in inside if part) or '1 = 1'})")
         if around is not None:
             who = ['"account_id" IS NULL', "trim(\"account_id\") IN ('', '-')"]
             who += [sql.one_of('"account_id"', around.accounts, values)] if around.accounts else []

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli import log_questions, log_templates, output
 from bridge.errors import ExitCode, InputError
+from bridge.logs.question import EVER
 
 if TYPE_CHECKING:
     from bridge.analysis.compare import Comparison
-    from bridge.model.finding import LogLine
+    from bridge.logs.steps import Steps
 
-Real = Callable[[Iterable[int]], dict[int, str]]
-"""From rows of a side to the messages that they have."""
 _HINT = "bridge logs compare --before FILE... --after FILE...   or: bridge logs compare FILE... --before TIME..TIME --after TIME..TIME"
-_EVER = 1 << 62
 _GROUPS = (
     output.Column(name="group", title="points to", flexible=True),
     output.Column(name="first", title="broke first in", right=True),
@@ -35,14 +33,14 @@ _FINDINGS = (
 
 def run(args: argparse.Namespace) -> int:
     """Compare two sets of events and print what is different, the likeliest cause first."""
-    from bridge.analysis.compare import Difference, compare
+    from bridge.analysis.compare import Difference, compare_steps
 
     if not args.before or not args.after:
         raise InputError("which logs are compared?", hint=_HINT)
-    before, problems, real_before = _events(args, "before")
-    after, more, real = _events(args, "after")
-    found = _shown(compare(before, after, by=args.by, known=log_templates.known(args)), real, real_before)
-    for problem in dict.fromkeys([*problems, *more]):
+    before, after = _side(args, "before"), _side(args, "after")
+    found = compare_steps(before, after, by=args.by, known=log_templates.known(args))
+    problems = [*before.problems, *after.problems]
+    for problem in dict.fromkeys(problems):
         output.narrate(f"  ! {output.safe(problem)}")
     if args.output == "parquet":
         from bridge.workflow.codec import to_plain
@@ -63,29 +61,9 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def _shown(found: Comparison, real: Real | None, real_before: Real | None) -> Comparison:
-    """Return the comparison with the exemplars' own messages, where a store kept them until now."""
-    if real is None or real_before is None:
-        return found
-    now = real(line.offset for item in found.findings for line in item.exemplars)
-    past = real_before(line.offset for item in found.findings for line in item.exemplars_before)
-    findings = (
-        replace(item, exemplars=_itself(item.exemplars, now), exemplars_before=_itself(item.exemplars_before, past))
-        for item in found.findings
-    )
-    return replace(found, findings=tuple(findings))
-
-
-def _itself(lines: Iterable[LogLine], messages: dict[int, str]) -> tuple[LogLine, ...]:
-    return tuple(replace(line, message=messages.get(line.offset, line.message), offset=0) for line in lines)
-
-
-def _events(args: argparse.Namespace, side: str) -> tuple[Any, list[str], Real | None]:
-    """Return the events of one side: files and stretches of time as they were given; of a store, what its exemplars say, too."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
+def _side(args: argparse.Namespace, side: str) -> Steps:
+    """Return the events of one side: files and stretches of time as they were given, or those of a store, counted there."""
+    from bridge.logs.steps_here import steps_of, within
     from bridge.logs.store import events_table
 
     given: Sequence[str] = getattr(args, side)
@@ -93,31 +71,25 @@ def _events(args: argparse.Namespace, side: str) -> tuple[Any, list[str], Real |
     names = [name for name in given if _window(name) is None] or list(args.files)
     if not names and not args.source:
         raise InputError(f"which files are --{side}?", hint=_HINT)
-    files, missing = log_questions.files(argparse.Namespace(**{**vars(args), "files": names}))
+    files, problems = log_questions.files(argparse.Namespace(**{**vars(args), "files": names}))
     asked = replace(log_questions.question(args, attributes=True), whole=True)  # every line is counted
     remote = log_questions.cluster(args)
-    real: Real | None = None
     if remote is not None:
-        if windows:  # what lies outside is not fetched
+        if windows:  # what lies outside is not asked for
             start, end = min(start for start, _ in windows), max(end for _, end in windows)
-            asked = replace(asked, start=start if start > -_EVER else None, end=end if end < _EVER else None)
-        steps = remote.steps(asked, args.by)
-        table, problems = steps.table, steps.problems
-        real = steps.messages if steps.fetch is not None else None
+            asked = replace(asked, start=start if start > -EVER else None, end=end if end < EVER else None)
+        steps = remote.steps(asked, args.by, windows if len(windows) > 1 else ())
     else:
         answer = log_questions.ask_files(args, files, asked)
-        table = events_table(answer.rows, answer.rows.order().tolist())
+        table = within(events_table(answer.rows, answer.rows.order().tolist()), windows)
         counts = answer.counts()
-        problems = [f"--{side}: {counts['rejected']:,} of {counts['lines']:,} lines are no events"] if counts["rejected"] else []
-        problems += answer.problems()
-    if windows:
-        at = pc.cast(table["at"], pa.int64()).to_numpy()
-        table = table.filter(pa.array(np.any([(at >= start) & (at < end) for start, end in windows], axis=0)))
-    if not table.num_rows:
+        problems += [f"--{side}: {counts['rejected']:,} of {counts['lines']:,} lines are no events"] if counts["rejected"] else []
+        steps = steps_of(table, by=args.by, problems=[*problems, *answer.problems()])
+    if not steps.totals().lines:
         raise InputError(
             f"--{side} holds no events", where=", ".join(names), hint="bridge logs formats explain FILE tells how a file is read"
         )
-    return table, [*missing, *problems], real
+    return steps
 
 
 def _window(text: str) -> tuple[int, int] | None:
@@ -129,7 +101,7 @@ def _window(text: str) -> tuple[int, int] | None:
     if not dots or not (first or last)[:4].isdigit():
         return None
     try:
-        return (micros(moment(first)) if first else -_EVER), (micros(moment(last)) if last else _EVER)
+        return (micros(moment(first)) if first else -EVER), (micros(moment(last)) if last else EVER)
     except (ValueError, InputError):
         return None
 
