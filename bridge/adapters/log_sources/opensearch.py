@@ -55,6 +55,8 @@ _FIELD: Final = re.compile(r"[A-Za-z0-9_@.-]+")
 _PAGE: Final = 1_000
 _ADDRESS: Final = "is url the address of the store itself?"
 _KEEP: Final = "2m"
+_WANTED: Final = "pit_id,timed_out,_shards,hits.total,hits.hits._source,hits.hits.sort,aggregations"
+"""Of an answer: what else stands beside each document is longer than many a document."""
 _CLOCKWORK: Final = Clockwork(zone=UTC)
 _EXACT: Final = frozenset({"keyword", "constant_keyword", "wildcard", "date", "date_nanos", "boolean", "ip", "long", "integer", "short", "byte", "double", "float", "half_float", "scaled_float", "unsigned_long", "version"})  # fmt: skip
 
@@ -178,7 +180,7 @@ class OpenSearchLogs:
         }
 
     def _hits(self, found: dict[str, Any]) -> list[dict[str, Any]]:
-        hits = found["hits"].get("hits")
+        hits = found["hits"].get("hits", [])  # left out where there are none
         if not isinstance(hits, list) or not all(isinstance(hit, dict) and isinstance(hit.get("sort"), list) for hit in hits):
             raise RetryLaterError(f"{self.product}'s hits can't be read", where="POST /_search", hint=_ADDRESS)
         return hits
@@ -221,8 +223,10 @@ class OpenSearchLogs:
         path = f"/{quote(self.index, safe='*,')}/_search" if point is None else "/_search"
         if point is not None:
             body = {**body, "pit": {"id": point["id"], "keep_alive": _KEEP}}
-        found = self.client.json("POST", path, params={"allow_partial_search_results": "false"}, body=body)
-        shards = found.get("_shards") or {}
+        found = self.client.json("POST", path, params={"allow_partial_search_results": "false", "filter_path": _WANTED}, body=body)
+        shards = found.get("_shards")
+        if not isinstance(shards, dict) or "failed" not in shards or not isinstance(found.setdefault("hits", {}), dict):
+            raise RetryLaterError(f"{self.product} answered without hits", where=f"POST {path}", hint=_ADDRESS)
         if found.get("timed_out") or shards.get("failed"):
             failed = f"{shards.get('failed', 0)} of {shards.get('total', '?')} shards failed" if shards.get("failed") else "it timed out"
             raise RetryLaterError(
@@ -230,8 +234,6 @@ class OpenSearchLogs:
                 where=f"POST {path}",
                 hint="run the same command again, or narrow the window",
             )
-        if not isinstance(found.get("hits"), dict):
-            raise RetryLaterError(f"{self.product} answered without hits", where=f"POST {path}", hint=_ADDRESS)
         if point is not None and isinstance(found.get("pit_id"), str):
             point["id"] = found["pit_id"]
         return found

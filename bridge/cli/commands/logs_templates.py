@@ -35,12 +35,16 @@ def run(args: argparse.Namespace) -> int:
     miner = Miner(known=known or KnownTemplates(algorithm=ALGORITHM))
     remote = log_questions.cluster(args)
     if remote is not None and not args.assign:  # what the lines are is not needed: the different texts come back with their counts
+        from bridge.logs.remote import told
+
         found = remote.texts(log_questions.question(args, attributes=False))
         miner.add_counted(found.collapsed, collapsed=True)
         miner.add_counted(found.whole)
         output.narrate(f"{found.events:,} events   {len(found.collapsed) + len(found.whole):,} different texts read from {remote.name}")
         for problem in found.problems:
             output.narrate(f"  ! {output.safe(problem)}")
+        for note in told(remote) if args.verbose else ():
+            output.narrate(f"  {output.safe(note)}")
     else:
         for batch in _messages(args):
             miner.add(batch)

@@ -123,10 +123,25 @@ class OpenSearch(Emulation):
         if method == "POST" and path == "/_search":
             if "pit" not in body or body["pit"]["id"] not in self.points:
                 raise BadRequestError("no such point in time")
-            return self._search(body, self.points[body["pit"]["id"]])
+            return self._filtered(self._search(body, self.points[body["pit"]["id"]]), params)
         if method == "POST" and path == "/logs-1/_search":
-            return self._search(body, [(f"{number:08}", document) for number, document in enumerate(self.documents)])
+            return self._filtered(
+                self._search(body, [(f"{number:08}", document) for number, document in enumerate(self.documents)]), params
+            )
         raise BadRequestError(f"no handler for {method} {path}")
+
+    @staticmethod
+    def _filtered(found: dict[str, Any], params: dict[str, str]) -> dict[str, Any]:
+        """Leave what `filter_path` names; what is empty then is left out, with what it stands in."""
+        if not params.get("filter_path"):
+            return found
+        wanted = params["filter_path"].split(",")
+        given = found.pop("hits")
+        hits: dict[str, Any] = {key: value for key, value in given.items() if f"hits.{key}" in wanted}
+        kept = [{key: value for key, value in hit.items() if f"hits.hits.{key}" in wanted} for hit in given["hits"]]
+        hits |= {"hits": kept} if kept else {}
+        found |= {"hits": hits} if hits else {}
+        return {key: value for key, value in found.items() if key in wanted or key == "hits"}
 
     @staticmethod
     def _kind(name: str) -> str | None:
@@ -168,7 +183,13 @@ class OpenSearch(Emulation):
             after = body.get("search_after")
             hits = [hit for hit in hits if after is None or hit[0] > after][: body["size"]]
             answer["hits"]["hits"] = [
-                {"_id": sort[-1], "_source": {key: value for key, value in document.items() if key in body["_source"]}, "sort": sort}
+                {
+                    "_index": "logs-1",
+                    "_id": f"AZl{sort[-1]:>017}",
+                    "_score": None,
+                    "_source": {key: value for key, value in document.items() if key in body["_source"]},
+                    "sort": sort,
+                }
                 for sort, document in hits
             ]
         if "pit" in body:
