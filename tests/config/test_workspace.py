@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from bridge.config import workspace, yaml_marks
 from bridge.errors import AccessError, ExitCode, InputError, NotFoundError
+from bridge.filing.settings import FilingSettings
 
 CASES: list[dict[str, Any]] = yaml_marks.read(Path(__file__).parents[1] / "cases" / "config" / "bad_workspaces.yaml").value
 
@@ -64,6 +66,17 @@ def test_settings_and_their_origins(tmp_path: Path) -> None:
     assert listed["limits.rows"] == ("10000000", "default")
     assert listed["limits.seconds"] == ("5.0", "bridge.yaml:13")
     assert listed["logs.app.sources.0.format"] == ("'nginx'", "bridge.yaml:11")
+
+
+def test_the_page_of_settings_names_the_defaults_that_hold(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "workspace.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `([a-z_.]+)` \| .* \| `?([^`|]+?)`? \|$", page, re.MULTILINE))
+    held = {s.key: s.value.strip("'").removesuffix(".0") for s in workspace.load(written(tmp_path, "format: 1\n")).settings()}
+    filing = FilingSettings(project="REP", issue_type="Bug")
+    held |= {f"filing.{name}": f"{getattr(filing, name):g}" for name in ("settle_seconds", "reopen_days")}
+    held |= {"filing.stuck_days": ", ".join(f"{level} {days:g}" for level, days in filing.stuck_days.items())}
+    compared = {key: value for key, value in held.items() if key not in {"as_of", "views.database", "views.folder"}}
+    assert {key: told[key] for key in compared} == compared
 
 
 def test_what_is_not_configured_says_what_to_write(tmp_path: Path) -> None:

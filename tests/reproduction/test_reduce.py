@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from pathlib import Path
 from statistics import mean
 
 import pytest
@@ -95,6 +96,13 @@ def test_a_failure_that_shows_in_six_of_ten_runs() -> None:
     assert mean(found == needed for _, _, found, needed in trials) >= 0.98
     assert all(found >= needed for _, _, found, needed in trials)
     assert mean(search.replays + search.measured for search, *_ in trials) <= 170
+    exact, replays, measuring = (
+        mean(found == needed for _, _, found, needed in trials),
+        mean(search.replays for search, *_ in trials),
+        mean(search.measured for search, *_ in trials),
+    )
+    page = (Path(__file__).parents[2] / "docs" / "reproduction-search.md").read_text(encoding="utf-8")
+    assert f"| .6 | 0 | {replays:.1f} | {measuring:.1f} | {exact:.1%}".removesuffix("%") in page
 
 
 def test_three_percent_false_failures_of_the_same_signature_that_nobody_told() -> None:
