@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli import output
-from bridge.errors import InputError
+from bridge.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,12 +29,13 @@ _NARROW = ("since", "until", "window", "account", "trace", "service", "level", "
 
 def files(args: argparse.Namespace) -> tuple[list[LogFile], list[str]]:
     """Return the files that are asked, each with its options, and what matched nothing."""
+    from bridge.logs.paths import is_pipe
     from bridge.logs.rotation import listed
 
     if cluster(args) is not None:
         return [], []
-    stdin = _spooled() if _STDIN in args.files else None
-    return listed(lambda: _listed(args, stdin))
+    pipes = {name: _spooled(name) for name in args.files if name == _STDIN or is_pipe(Path(name))}
+    return listed(lambda: _listed(args, pipes))
 
 
 def cluster(args: argparse.Namespace) -> RemoteLogs | None:
@@ -54,8 +55,8 @@ def cluster(args: argparse.Namespace) -> RemoteLogs | None:
     return known
 
 
-def _listed(args: argparse.Namespace, stdin: Path | None) -> tuple[list[LogFile], list[str]]:
-    from bridge.logs.paths import LogFile, matches, of_sources, shown
+def _listed(args: argparse.Namespace, pipes: dict[str, Path]) -> tuple[list[LogFile], list[str]]:
+    from bridge.logs.paths import LogFile, matches, nothing, of_sources, shown
 
     if not args.files:
         sources, root, label = _configured(args)
@@ -70,13 +71,11 @@ def _listed(args: argparse.Namespace, stdin: Path | None) -> tuple[list[LogFile]
     found: list[LogFile] = []
     missing: list[str] = []
     for name in args.files:
-        paths = [stdin] if name == _STDIN and stdin is not None else matches(name, here)
+        paths = [pipes[name]] if name in pipes else matches(name, here, missing)
         if not paths:
-            missing.append(f"no file matches {name} (in {here})")
-        found.extend(
-            known.get(path.resolve()) or LogFile(path=path, name="stdin" if name == _STDIN else shown(path, here), options=options)
-            for path in paths
-        )
+            missing.append(nothing(name, here))
+        named = ("stdin" if name == _STDIN else name) if name in pipes else ""
+        found.extend(known.get(path.resolve()) or LogFile(path=path, name=named or shown(path, here), options=options) for path in paths)
     if missing and not found:
         raise InputError(missing[0], hint="give files, globs in quotes, or --source NAME of bridge.yaml")
     return list({file.path: file for file in found}.values()), missing
@@ -238,17 +237,19 @@ def cache(args: argparse.Namespace) -> Path | None:
     return None if args.no_cache else cache_folder()
 
 
-def _spooled() -> Path:
-    """Copy stdin to a file that goes away with the process: it is read at several places."""
+def _spooled(name: str) -> Path:
+    """Copy stdin or a named pipe to a file that goes away with the process: it is read at several places."""
     import atexit
+    import contextlib
     import shutil
     import tempfile
 
     folder = Path(tempfile.mkdtemp(prefix="bridge-stdin-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     path = folder / "stdin"
-    with path.open("wb") as stream:
-        shutil.copyfileobj(sys.stdin.buffer, stream, 1024 * 1024)
+    with path.open("wb") as stream, contextlib.ExitStack() as stack:
+        source = sys.stdin.buffer if name == _STDIN else stack.enter_context(Path(name).open("rb"))
+        shutil.copyfileobj(source, stream, 1024 * 1024)
     return path
 
 
@@ -336,8 +337,11 @@ def stamp(at: int) -> str:
     return (text[:-7] if text.endswith("000000") else text.removesuffix("000")) + "Z"
 
 
-def account(args: argparse.Namespace, answer: Answer, problems: Iterable[str], shown: int) -> None:
-    """Tell on stderr what was read, what was rejected and what went wrong; `--verbose` tells how it was read."""
+def account(args: argparse.Namespace, answer: Answer, problems: Iterable[str], shown: int) -> ExitCode:
+    """Tell on stderr what was read, what was rejected and what went wrong; `--verbose` tells how it was read.
+
+    Return 6 where a file could not be read at all, 2 (4 without permission) where none could, else 0.
+    """
     counts = answer.counts()
     lines = f"{counts['lines']:,} lines = {counts['parsed']:,} parsed + {counts['joined']:,} joined + {counts['rejected']:,} rejected"
     if counts["skipped"]:
@@ -355,6 +359,13 @@ def account(args: argparse.Namespace, answer: Answer, problems: Iterable[str], s
     if args.verbose:
         for note in answer.notes:
             output.narrate(f"  {output.safe(note)}")
+    unread = [report for report in answer.reports if report.unread]
+    if not unread:
+        return ExitCode.DONE
+    if len(unread) < len(answer.reports):
+        return ExitCode.PARTLY
+    denied = all("Permission denied" in report.problems[0] for report in unread)
+    return ExitCode.PERMISSION if denied else ExitCode.INPUT
 
 
 def rejects(answer: Answer) -> list[dict[str, Any]]:

@@ -163,7 +163,7 @@ def fresh(file: LogFile, base: Path) -> Entry | None:
 
 
 def _manifest(file: LogFile, base: Path) -> Path:
-    return base / f"{hashlib.sha256(str(file.path.resolve()).encode()).hexdigest()[:20]}.json"
+    return base / f"{hashlib.sha256(os.fsencode(file.path.resolve())).hexdigest()[:20]}.json"
 
 
 def ingest(file: LogFile, base: Path) -> tuple[Entry, int]:

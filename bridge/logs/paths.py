@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,27 +44,75 @@ def rotation(path: Path) -> tuple[str, str, tuple[int, str, int]]:
     return str(path.parent), match["stem"], (0, "", -int(number)) if number else (1, date, 0) if date else (2, "", 0)
 
 
-def matches(pattern: str, root: Path) -> list[Path]:
-    """Return the files of a path, folder or glob, sorted, rotated ones from the oldest on; relative ones start at `root`."""
+def matches(pattern: str, root: Path, problems: list[str] | None = None) -> list[Path]:
+    """Return the files of a path, folder or glob, sorted, rotated ones from the oldest on; relative ones start at `root`.
+
+    A file that links lead to in several ways is named once, by the shortest. Folders that can't be listed go to `problems`.
+    """
+    told = problems if problems is not None else []
     expanded = Path(pattern).expanduser()
     literal = root / expanded
-    found = [literal] if literal.exists() else [root / name for name in _glob(str(expanded), root)]
+    found = [literal] if _there(literal) else [root / name for name in _glob(str(expanded), root)]
     files: list[Path] = []
     for path in sorted(found, key=rotation):
         if path.is_dir():
-            inside = (inner for inner in path.rglob("*") if inner.is_file() and not inner.name.startswith("."))
+            inside = (inner for inner in _walked(path, told) if inner.is_file() and not inner.name.startswith("."))
             files.extend(sorted(inside, key=rotation))
         elif path.is_file():
             files.append(path)
-    return files
+    shortest: dict[Path, Path] = {}
+    for path in files:
+        own = path.resolve()
+        if own not in shortest or len(path.parts) < len(shortest[own].parts):
+            shortest[own] = path
+    return list(shortest.values())
+
+
+def nothing(pattern: str, root: Path) -> str:
+    """Return why a path, folder or glob means no file."""
+    path = root / Path(pattern).expanduser()
+    try:
+        if path.is_symlink() and not path.exists():
+            return f"{pattern} is a link to nothing (in {root})"
+        if path.is_dir():
+            return f"{pattern} holds no file that can be seen (in {root})"
+        if path.exists():
+            return f"{pattern} is neither a file nor a folder (in {root})"
+    except OSError as error:
+        return f"{pattern}: {error.strerror}"
+    return f"no file matches {pattern} (in {root})"
+
+
+def is_pipe(path: Path) -> bool:
+    """Tell whether this is a named pipe."""
+    try:
+        return path.is_fifo()
+    except OSError:
+        return False
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _walked(folder: Path, problems: list[str]) -> Iterator[Path]:
+    def refused(error: OSError) -> None:
+        problems.append(f"{error.filename}: {error.strerror}")
+
+    for here, _, names in os.walk(folder, onerror=refused):
+        yield from (Path(here) / name for name in names)
 
 
 def shown(path: Path, root: Path) -> str:
-    """Return the name of a file in evidence: relative to the workspace where it lies below it."""
+    """Return the name of a file in evidence: relative to the workspace where it lies below it; bytes that are no UTF-8 are escaped."""
     try:
-        return path.relative_to(root).as_posix()
+        name = path.relative_to(root).as_posix()
     except ValueError:
-        return Path(os.path.normpath(path)).as_posix()
+        name = Path(os.path.normpath(path)).as_posix()
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def of_sources(sources: tuple[SourceOptions, ...], root: Path, label: str) -> tuple[list[LogFile], list[str]]:
@@ -73,9 +122,11 @@ def of_sources(sources: tuple[SourceOptions, ...], root: Path, label: str) -> tu
     problems: list[str] = []
     for source in sources:
         for pattern in source.paths:
-            paths = matches(pattern, root)
+            refused: list[str] = []
+            paths = matches(pattern, root, refused)
+            problems.extend(f"{label}: {text}" for text in refused)
             if not paths:
-                problems.append(f"{label}: no file matches {pattern} (in {root})")
+                problems.append(f"{label}: {nothing(pattern, root)}")
             for path in paths:
                 identity = path.resolve()
                 if identity not in seen:

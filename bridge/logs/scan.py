@@ -76,6 +76,11 @@ class FileReport:
     notes: tuple[str, ...] = ()
     """What was assumed."""
 
+    @property
+    def unread(self) -> bool:
+        """Tell whether nothing of the file could be read."""
+        return bool(self.problems) and not self.tally.lines
+
 
 @dataclass(slots=True, kw_only=True)
 class _Held:

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli import log_questions, log_templates, output
-from bridge.errors import ExitCode, InputError
+from bridge.errors import InputError
 
 if TYPE_CHECKING:
     from bridge.logs.counting import Counting
@@ -45,8 +45,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         _text(rows, fields, every)
-    log_questions.account(args, answer, problems, counting.total)
-    return ExitCode.DONE
+    return log_questions.account(args, answer, problems, counting.total)
 
 
 def _every(text: str | None) -> int | None:
@@ -79,5 +78,8 @@ def _row(at: int, values: tuple[str | None, ...], counting: Counting, count: int
 
 def _text(rows: list[dict[str, Any]], fields: tuple[str, ...], every: int | None) -> None:
     columns = [output.Column(name="at", title="from")] if every is not None else []
-    columns += [output.Column(name=field, title=field, flexible=field in {"template", "message"}) for field in fields]
-    output.table([*columns, output.Column(name="events", title="events", right=True)], rows)
+    for field in fields:
+        columns += [output.Column(name="ids", title="template, before")] if field == "template" else []
+        columns.append(output.Column(name=field, title="text" if field == "template" else field, flexible=field in {"template", "message"}))
+    shown = [{**row, "ids": " ".join([row["template_id"], *row.get("aliases", ())])} if "template" in fields else row for row in rows]
+    output.table([*columns, output.Column(name="events", title="events", right=True)], shown)

@@ -41,10 +41,19 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"no action '{action}' for formats", hint="bridge logs formats list | explain FILE... | check [FILE...]")
     if action == "explain" and not names:
         raise InputError("which file is to be explained?", hint="bridge logs formats explain FILE...")
+    from bridge.logs.reading import ReadError
+
     args.files = names
     files, problems = log_questions.files(args)
     question = log_questions.question(args, attributes=True)
-    rows: list[dict[str, Any]] = [_explained(file, question) for file in files]
+    rows: list[dict[str, Any]] = []
+    for file in files:
+        try:
+            rows.append(_explained(file, question))
+        except ReadError as error:
+            problems.append(f"{file.name}: {error}")
+    if not rows and problems:
+        raise InputError(problems[0], where=files[0].name if files else "")
     good = not problems and all(row["share"] >= _MOSTLY for row in rows)
     if args.output == "text":
         for row in rows:
@@ -59,16 +68,13 @@ def run(args: argparse.Namespace) -> int:
 def _explained(file: Any, question: Question) -> dict[str, Any]:
     """Return how the first 256 KiB of a file are read, by which shares the format was chosen, and what was rejected.
 
-    `first_event` is the first that fits the flags, `fit` how many do.
+    `first_event` is the first that fits the flags, `fit` how many do. ReadError: nothing of it can be read.
     """
     from bridge.logs import reading, sniff
     from bridge.logs.scan import scan_file
     from bridge.logs.store import Rejects, Rows
 
-    try:
-        head = reading.head(file.path, 256 * 1024)
-    except reading.ReadError as error:
-        raise InputError(f"{file.name} {error}", where=file.name) from error
+    head = reading.head(file.path, 256 * 1024)
     seen = sniff.sniff(head, everything=True)
     rows, rejects = Rows(), Rejects()
     options = replace(file.options, format=file.options.format or seen.name)

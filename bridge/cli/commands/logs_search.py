@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli import log_questions, log_templates, output
-from bridge.errors import ExitCode, InputError
+from bridge.errors import InputError
 
 if TYPE_CHECKING:
     from bridge.logs.ask import Answer
@@ -25,10 +25,10 @@ def run(args: argparse.Namespace) -> int:
     about = {"truncated": truncated, "problems": [*problems, *answer.problems()]}
     _print(args, answer, numbers, about | ({"skew": log_questions.skew_records(skews)} if skews else {}))
     log_questions.tell_clocks(args, skews)
-    log_questions.account(args, answer, problems, len(numbers))
+    code = log_questions.account(args, answer, problems, len(numbers))
     if truncated:
         output.narrate(f"  the first {args.limit:,} in time order: narrow the question, or raise --limit")
-    return ExitCode.DONE
+    return code
 
 
 def _print(args: argparse.Namespace, answer: Answer, numbers: list[int], about: dict[str, Any]) -> None:

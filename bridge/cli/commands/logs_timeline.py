@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli import log_questions, output
-from bridge.errors import ExitCode, InputError
+from bridge.errors import InputError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,10 +48,10 @@ def run(args: argparse.Namespace) -> int:
     about = {"counts": answer.counts(), "truncated": truncated, "problems": [*problems, *answer.problems()]}
     _print(args, entries, {**about, "rejected": log_questions.rejects(answer), "skew": log_questions.skew_records(skews)})
     log_questions.tell_clocks(args, skews or _noticed(answer))
-    log_questions.account(args, answer, problems, len(numbers))
+    code = log_questions.account(args, answer, problems, len(numbers))
     if truncated:
         output.narrate(f"  the first {args.limit:,} in time order: narrow the question, or raise --limit")
-    return ExitCode.DONE
+    return code
 
 
 def _print(args: argparse.Namespace, entries: list[Entry], about: dict[str, Any]) -> None:
