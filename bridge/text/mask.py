@@ -1,7 +1,7 @@
 """Mask the variable parts of a log message, so that messages of one kind get one text and one id.
 
 Few passes of regular expressions in the dialect that Python's `re` (with ASCII) and RE2 share: no lookaround,
-no backreference. So one definition runs here, vectorised in pyarrow and DuckDB, and in ClickHouse or Trino.
+no backreference. So one definition runs here on one text, and in pyarrow over columns (`bridge.logs.miner`).
 
 A word with a digit is variable: its leading parts of letters stay (`acct_0b1f9c` is `acct_<*>`, `worker17` is
 `worker<*>`), the rest is the wildcard. UUIDs, addresses and dates, which also have parts without digits, come

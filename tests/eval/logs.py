@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bridge.logs.miner import ALGORITHM, mined
-from bridge.logs.templates import ALGORITHM as MASK
-from bridge.logs.templates import templates_of
+from bridge.logs.templates import template_of
+from bridge.text.mask import ALGORITHM as MASK
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("BRIDGE_CORPORA", ROOT / ".." / "shared" / "corpora")) / "loghub"
@@ -54,7 +54,7 @@ def main() -> int:
     for path in paths:
         messages, truth = read(path)
         row = score(truth, mined(messages).assigned())
-        plain = score(truth, templates_of(messages))
+        plain = score(truth, list(map(template_of, messages)))
         rows.append((row[0], row[1], plain[0], plain[1]))
         print(f"{path.parent.name:<12} {row[0]:6.3f} {row[1]:6.3f} {row[2]:6} {row[3]:6} {plain[0]:8.3f} {plain[1]:8.3f}")
     means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]

@@ -2,21 +2,29 @@ from __future__ import annotations
 
 import duckdb
 import pyarrow as pa
-from hypothesis import given
-from hypothesis import strategies as st
 
-from bridge.logs.store import events_schema, load
-from bridge.logs.templates import Templates, template_of, templates_of
+from bridge.logs.store import events_schema, load, with_templates
+from bridge.logs.templates import template_of
 
 
-def test_ids_do_not_depend_on_the_order() -> None:
-    messages = ["wrote 1 rows", "wrote 2 rows", "export failed", "wrote 3 rows"]
-    there, back = Templates(), Templates()
-    ids = there.assign(messages)
-    assert ids == list(reversed(back.assign(messages[::-1])))
-    assert there.table().equals(back.table())
-    assert len(set(ids)) == 2
-    assert there.table()["template"].to_pylist().count("wrote <*> rows") == 1
+def table(*messages: str | None) -> pa.Table:
+    return pa.table({"message": pa.array(messages, pa.string()), "service": pa.array(["s"] * len(messages), pa.string())})
+
+
+def test_tables_are_mined_together_in_any_order() -> None:
+    """A template of one side that is wider than that of the other would look new."""
+    before, now = table("wrote 1 rows", "session opened for user root", None), table("session opened for user news", "wrote 2 rows")
+    (left, right), found = with_templates([before, now])
+    (swapped, other), again = with_templates([now.take([1, 0]), before])
+    assert left.column_names == ["message", "template_id", "service"]
+    assert left["template_id"].to_pylist()[:2] == right["template_id"].to_pylist()[::-1] == swapped["template_id"].to_pylist()
+    assert other["template_id"].equals(left["template_id"])
+    assert found.templates == again.templates
+    assert set(found.texts) == {"wrote <*> rows", "session opened for user <*>", ""}
+    alone = with_templates([before])[0][0]
+    assert alone["template_id"][1] != left["template_id"][1]
+    assert with_templates([left, right])[0][0].equals(left), "ids that are there are made anew"
+    assert with_templates([table()])[0][0].num_rows == 0
 
 
 def test_a_stack_trace_adds_its_exceptions_and_not_its_lines() -> None:
@@ -36,14 +44,3 @@ def test_events_load_into_duckdb() -> None:
         load(connection, 'log "events"', table)
         answer = connection.execute('SELECT count(*), epoch_us(min("at")), max(attributes::JSON) FROM "log ""events"""').fetchone()
     assert answer == (1, 1_773_108_001_000_000, "{}")
-
-
-pieces = st.sampled_from(
-    [*"0123456789abcdefxzAF_-.:/=+,@<*>()[]% \t\n\v\\é\u2028", "10", "Mar", "Tue ", "02:00:01", "2026-03-10", "acct_", "Z", " +0000"]
-)
-
-
-@given(st.lists(st.one_of(st.lists(pieces, max_size=24).map("".join), st.text(max_size=30)), max_size=20))
-def test_whole_columns_and_single_messages_give_the_same(messages: list[str]) -> None:
-    clean = [message.encode("utf-8", "replace").decode() for message in messages]
-    assert templates_of(clean) == [template_of(message) for message in clean]

@@ -27,6 +27,7 @@ _FINDINGS = (
     output.Column(name="now", title="now", right=True),
     output.Column(name="before", title="before", right=True),
     output.Column(name="q_value", title="q", right=True),
+    output.Column(name="ids", title="template, before"),
     output.Column(name="statement", title="finding", flexible=True),
 )
 
@@ -119,6 +120,7 @@ def _show(found: Comparison) -> None:
                 "now": f"{item.count:g}/{item.total}",
                 "before": f"{item.count_before:g}/{item.total_before}",
                 "q_value": f"{item.q_value:.1e}",
+                "ids": " ".join([item.template_id, *item.aliases]),
                 "statement": item.statement,
             }
             for item in found.findings
