@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -165,5 +166,14 @@ def _end(made: DemoWorkspace, url: str) -> None:
     if filed.issue is not None:
         output.say(f"  issue    {filed.issue.url}")
     output.say(f"  tickets  {len(filed.linked)} linked: {', '.join(filed.linked)}")
-    output.say(f"\n  Look around: bridge sandbox start --workspace {made.folder}")
-    output.say(f"  then open {url}   and try: bridge show BR-0001 --workspace {made.folder}")
+    bridge = _bridge()
+    output.say(f"\n  Look around: {bridge} sandbox start --workspace {made.folder}")
+    output.say(f"  then open {url}   and try: {bridge} show BR-0001 --workspace {made.folder}")
+
+
+def _bridge() -> str:
+    """Return how this program is called from here: `make demo` puts it into an environment that no PATH has."""
+    own = Path(sys.executable).with_name("bridge")
+    if shutil.which("bridge") or not own.exists():
+        return "bridge"
+    return str(own.relative_to(Path.cwd())) if own.is_relative_to(Path.cwd()) else str(own)
