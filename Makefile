@@ -159,7 +159,8 @@ spark: ## the questions to logs on a local Spark (needs java; pyspark goes into 
 	@command -v java >/dev/null || { echo "spark: there is no java"; exit 1; }
 	@test -x $(SPARK)/bin/python || { $(PYTHON) -m venv $(SPARK) && $(SPARK)/bin/python -m pip install --quiet --require-hashes -r requirements/run.lock && \
 	  $(SPARK)/bin/python -m pip install --quiet "pyspark>=4" hypothesis pytest pytest-timeout; }
-	@BRIDGE_SPARK=1 PYTHONPATH=. $(SPARK)/bin/python -m pytest -q -rP -c /dev/null --rootdir=. tests/adapters/log_sources/test_spark.py
+	@printf '[pytest]\n' > $(SPARK)/pytest.ini # this environment has not the plugins that pyproject.toml speaks of
+	@BRIDGE_SPARK=1 PYTHONPATH=. $(SPARK)/bin/python -m pytest -q -rP -c $(SPARK)/pytest.ini --rootdir=. tests/adapters/log_sources/test_spark.py
 
 search-engines: $(VENV)/.dev ## the questions to logs on two servers with the interface of OpenSearch and Elasticsearch
 	@test -d $(ENGINES) || { $(PYTHON) -m venv $(ENGINES) && $(ENGINES)/bin/python -m pip install --quiet osmem-server==0.1.6 noida-db==0.2.3; }
