@@ -55,6 +55,8 @@ _SELECTOR: Final = re.compile(rf"\{{{_MATCHER}(?:,{_MATCHER})*\}}")
 _PAGE: Final = 5_000
 _ALLOWED: Final = re.compile(r"max entries limit per query exceeded.*> ([0-9]+)\)")
 _PATH: Final = "/loki/api/v1"
+_SHORT: Final = 1_500
+"""Characters of a query that fits into an address."""
 _ADDRESS: Final = "is url the address of Loki itself?"
 
 
@@ -112,8 +114,8 @@ class LokiLogs:
             found = self.client.json("GET", f"{_PATH}/labels")
         except BridgeError as error:
             return (Check(connection=connection, what="reachable", ok=False, detail=error.message, hint=error.hint),)
-        names = found.get("data") or []
-        return (Check(connection=connection, what="reachable", ok=bool(names), detail=f"{len(names)} labels"),)
+        number = len(found["data"]) if isinstance(found.get("data"), list) else 0
+        return (Check(connection=connection, what="reachable", ok=bool(number), detail=f"{number} labels"),)
 
     def close(self) -> None:
         """Close the connections."""
@@ -209,7 +211,7 @@ class LokiLogs:
         entries = []
         try:
             for stream in self._asked("query_range", form, "streams"):
-                labels = json.dumps(stream["stream"], sort_keys=True)
+                labels = json.dumps(dict(stream["stream"]), sort_keys=True)
                 entries += [(int(entry[0]), labels, str(entry[1])) for entry in stream["values"]]
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise self._unreadable("query_range") from error
@@ -222,7 +224,7 @@ class LokiLogs:
                 ({str(name): str(value) for name, value in found["metric"].items()}, int(float(found["value"][1])))
                 for found in self._asked("query", {"query": text, "time": str(at)}, "vector")
             ]
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
             raise self._unreadable("query") from error
 
     def reader(self, question: Question) -> tuple[Format, Mapper]:
@@ -254,16 +256,16 @@ class LokiLogs:
         self.notes.extend([f"{self.name}: {counted.note}"] if counted.note else [])
         return counted
 
-    def _asked(self, verb: str, form: dict[str, str], kind: str) -> list[Any]:
-        """Return what a query gives; in a form, because a query may be longer than an address."""
-        found = self.client.json("POST", f"{_PATH}/{verb}", form=form)
+    def _asked(self, verb: str, query: dict[str, str], kind: str) -> list[Any]:
+        """Return what a query gives; a long one goes in a form, as an address it would be refused on the way."""
+        path = f"{_PATH}/{verb}"
+        short = len(query["query"]) < _SHORT
+        found = self.client.json("GET", path, params=query) if short else self.client.json("POST", path, form=query)
         data = found.get("data")
         if found.get("status") != "success" or not isinstance(data, dict) or data.get("resultType") != kind:
-            raise RetryLaterError(
-                f"loki answered without {'a vector' if kind == 'vector' else kind}", where=f"POST {_PATH}/{verb}", hint=_ADDRESS
-            )
+            raise RetryLaterError(f"loki answered without {'a vector' if kind == 'vector' else kind}", where=path, hint=_ADDRESS)
         if any("partial" in str(warning) for warning in found.get("warnings") or ()):
-            raise RetryLaterError("loki answered in part only", where=f"POST {_PATH}/{verb}", hint="narrow the window")
+            raise RetryLaterError("loki answered in part only", where=path, hint="narrow the window")
         result = data.get("result")
         if not isinstance(result, list):
             raise self._unreadable(verb)
@@ -271,4 +273,4 @@ class LokiLogs:
 
     @staticmethod
     def _unreadable(verb: str) -> RetryLaterError:
-        return RetryLaterError("loki's answer can't be read", where=f"POST {_PATH}/{verb}", hint=_ADDRESS)
+        return RetryLaterError("loki's answer can't be read", where=f"{_PATH}/{verb}", hint=_ADDRESS)

@@ -28,7 +28,7 @@ Entry = tuple[int, str, str]
 """Nanoseconds, labels as JSON, line."""
 Stretch = tuple[int, int]
 """[start, end) in microseconds."""
-_PROBE: Final = 500
+_PROBE: Final = 200
 """Lines that tell which keys have the parts; if there are no more, they are counted here."""
 _LIMIT: Final = re.compile(r"maximum (?:number )?of series|time range exceeds the limit|would read too many bytes")
 LONGEST: Final = 30 * 86_400_000_000
@@ -227,7 +227,12 @@ def _grouped(asked: _Asked, pieces: list[Stretch], result: Counted) -> tuple[lis
 def _group(asked: _Asked, start: int, labels: Mapping[str, str], events: int) -> tuple[int, Event, bool, int]:
     line, whole = logql.line_of(asked.fields, labels)
     event = asked.server.event(start * 1_000, labels, line, asked.reader)
-    return int(labels[logql.BUCKET]) * asked.every if asked.every else 0, event, whole, events
+    try:
+        return int(labels[logql.BUCKET]) * asked.every if asked.every else 0, event, whole, events
+    except (KeyError, ValueError) as error:
+        raise RetryLaterError(
+            "loki's groups have no time", where="/loki/api/v1/query", hint="is url the address of Loki itself?"
+        ) from error
 
 
 def _sum(asked: _Asked, stages: str, stretches: Sequence[Stretch]) -> int:

@@ -26,7 +26,7 @@ from bridge.adapters.log_sources.counted import Counted
 from bridge.adapters.log_sources.http_client import KEYS, TOO_LONG, Client, opened
 from bridge.adapters.log_sources.opensearch_counts import MILLISECOND, counted_there
 from bridge.adapters.option_keys import OptionReader
-from bridge.errors import BridgeError, InputError, RetryLaterError
+from bridge.errors import AccessError, BridgeError, InputError, NotFoundError, RefusedError, RetryLaterError
 from bridge.logs.counting import Counting
 from bridge.logs.names import level_of, words_of
 from bridge.logs.question import CORE, Question, field_of
@@ -109,8 +109,9 @@ class OpenSearchLogs:
             found = self.search({"size": 0, "track_total_hits": True})
         except BridgeError as error:
             return (Check(connection=connection, what="reachable", ok=False, detail=error.message, hint=error.hint),)
-        total = found.get("hits", {}).get("total", {}).get("value", 0)
-        return (Check(connection=connection, what=f"index {self.index}", ok=bool(total), detail=f"{total:,} documents"),)
+        total = _object(found["hits"].get("total")).get("value")
+        number = total if isinstance(total, int) else 0
+        return (Check(connection=connection, what=f"index {self.index}", ok=bool(number), detail=f"{number:,} documents"),)
 
     def close(self) -> None:
         """Close the connections."""
@@ -181,7 +182,9 @@ class OpenSearchLogs:
 
     def _hits(self, found: dict[str, Any]) -> list[dict[str, Any]]:
         hits = found["hits"].get("hits", [])  # left out where there are none
-        if not isinstance(hits, list) or not all(isinstance(hit, dict) and isinstance(hit.get("sort"), list) for hit in hits):
+        if not isinstance(hits, list) or not all(
+            isinstance(hit, dict) and isinstance(hit.get("sort"), list) and hit["sort"] for hit in hits
+        ):
             raise RetryLaterError(f"{self.product}'s hits can't be read", where="POST /_search", hint=_ADDRESS)
         return hits
 
@@ -298,12 +301,33 @@ class OpenSearchLogs:
             return {}
         wanted = sorted({self.columns[name] for name in names})
         found = self.client.json("GET", f"/{quote(self.index, safe='*,')}/_field_caps", params={"fields": ",".join(wanted)})
-        fields = found.get("fields") or {}
-        return {name: next(iter(kinds)) if len(kinds) == 1 else "mixed" for name, kinds in fields.items() if kinds}
+        kinds = {name: list(_object(found)) for name, found in _object(found.get("fields")).items()}
+        return {name: known[0] if len(known) == 1 else "mixed" for name, known in kinds.items() if known}
+
+    def rewritten(self, names: Sequence[str]) -> list[str]:
+        """Return those whose values the index keeps otherwise than they stand in the document, as far as it tells."""
+        wanted = ",".join(sorted({self.columns[name] for name in names}))
+        try:
+            found = self.client.json("GET", f"/{quote(self.index, safe='*,')}/_mapping/field/{wanted}")
+        except (AccessError, NotFoundError, RefusedError):  # mappings may be read by fewer people than documents
+            return []
+        kinds = [
+            (field, kind)
+            for index in found.values()
+            for field, mapped in _object(_object(index).get("mappings")).items()
+            for kind in map(_object, _object(_object(mapped).get("mapping")).values())
+        ]
+        changed = {field for field, kind in kinds if kind.get("normalizer") or kind.get("null_value") is not None}
+        return [name for name in names if self.columns[name] in changed]
 
     def path(self, name: str) -> str:
         """Return where a document has what we call that."""
         return self.columns[name].removesuffix(".keyword") if name in self.columns else name
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """Return a part of an answer that should be an object; an empty one where it is none."""
+    return value if isinstance(value, dict) else {}
 
 
 def _iso(at: int) -> str:

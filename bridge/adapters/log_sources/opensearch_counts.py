@@ -84,6 +84,9 @@ def counted_there(source: OpenSearchLogs, question: Question, wanted: Sequence[s
     other = [name for name in names if types.get(source.columns[name]) not in _GROUPED]
     if other:
         return f"{source.columns[other[0]]} ({types.get(source.columns[other[0]], 'not in the index')}) has no exact groups"
+    other = source.rewritten([*names, "message"])
+    if set(other) & set(names):
+        return f"{other[0]} is kept otherwise than it was written (normalizer, null_value)"
     if every is not None and every % _SECOND:
         return "buckets are shorter than a second"
     start, end = question.start, question.end
@@ -94,7 +97,7 @@ def counted_there(source: OpenSearchLogs, question: Question, wanted: Sequence[s
     )
     if inside.start is not None and inside.end is not None and inside.start >= inside.end:
         return "the window lies within a millisecond"
-    keyword = types.get(source.columns["message"]) in {"keyword", "wildcard"}
+    keyword = types.get(source.columns["message"]) in {"keyword", "wildcard"} and "message" not in other
     modes = ["none"] if not message else ["script", "keyword"] if keyword else ["script"]
     if keyword and not shrink and not question.grep:
         modes.reverse()
@@ -146,7 +149,7 @@ def _grouped(source: OpenSearchLogs, question: Question, names: Sequence[str], m
         extra = {name: value for name, value in values.items() if name not in CORE and value is not None}
         event = event_of(0, values, json.dumps(extra, ensure_ascii=False))
         if everywhen.fits(event):
-            result.groups.append((int(key["bucket"]) * MILLISECOND if every is not None else 0, event, whole, events))
+            result.groups.append((key["bucket"] * MILLISECOND if every is not None else 0, event, whole, events))
     if forgotten:
         _read(source, question, result, without="message")
         result.note = f"{forgotten:,} documents whose message is too long for {source.columns['message']} were read"
@@ -162,6 +165,7 @@ def _rows(
         total = _total(source.search(body, point))
         return [({}, total)] if total else [], total
     rows: list[tuple[dict[str, Any], int]] = []
+    names = [name for part in sources for name in part]
     total = 0
     after: Any = None
     while True:
@@ -170,7 +174,10 @@ def _rows(
         total = _total(found) if after is None else total
         try:
             groups = found["aggregations"]["groups"]
-            rows += [(dict(bucket["key"]), int(bucket["doc_count"])) for bucket in groups["buckets"]]
+            for bucket in groups["buckets"]:
+                key = {name: bucket["key"][name] for name in names}
+                key |= {"bucket": int(key["bucket"])} if "bucket" in key else {}
+                rows.append((key if key.get("m") is None else {**key, "m": str(key["m"])}, int(bucket["doc_count"])))
         except (KeyError, TypeError, ValueError) as error:
             raise _UnbelievedError("it answered without groups") from error
         after = groups.get("after_key")

@@ -101,6 +101,8 @@ class OpenSearch(Emulation):
 
     documents: list[dict[str, Any]] = field(default_factory=list)
     elastic: bool = False
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What the mapping says of a field beside its type."""
     scripts: bool = True
     """Whether they are allowed."""
     points: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
@@ -110,6 +112,13 @@ class OpenSearch(Emulation):
             return {
                 "indices": ["logs-1"],
                 "fields": {name: {kind: {"type": kind}} for name in params["fields"].split(",") if (kind := self._kind(name))},
+            }
+        if method == "GET" and path.startswith("/logs-1/_mapping/field/"):
+            fields = {name: self.settings.get(name, {}) for name in path.rsplit("/", 1)[1].split(",")}
+            return {
+                "logs-1": {
+                    "mappings": {name: {"full_name": name, "mapping": {name.rsplit(".", 1)[-1]: given}} for name, given in fields.items()}
+                }
             }
         opening = "/logs-1/_pit" if self.elastic else "/logs-1/_search/point_in_time"
         if method == "POST" and path == opening and params.get("keep_alive"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +15,7 @@ import pytest
 
 from bridge.adapters import transport
 from bridge.adapters.log_sources import loki, loki_counts, opensearch
-from bridge.errors import AccessError, InputError, RefusedError, RetryLaterError
+from bridge.errors import AccessError, BridgeError, InputError, RefusedError, RetryLaterError
 from bridge.logs.counting import Counting
 from bridge.logs.remote import RemoteLogs, answer_from
 from bridge.logs.times import micros
@@ -201,3 +201,41 @@ def test_answers_too_long_to_take_are_asked_for_in_smaller_pages(make: Any, monk
         monkeypatch.setattr(transport, "ANSWER_BYTES", 50)
         with pytest.raises(RetryLaterError, match="longer than"):
             answer_from(source, contract.question({}))
+
+
+SHARDS = {"total": 1, "failed": 0}
+NONSENSE: list[dict[str, Any]] = [
+    {}, {"fields": 5}, {"fields": {"lvl": 5}}, {"fields": {"lvl": {"keyword": 5}}}, {"hits": []}, {"_shards": 5}, {"pit_id": 5, "id": 5},
+    {"pit_id": "p", "id": "p", "_shards": SHARDS, "hits": {"hits": 5}}, {"pit_id": "p", "id": "p", "_shards": SHARDS, "hits": {"hits": [5]}},
+    {"pit_id": "p", "id": "p", "_shards": SHARDS, "hits": {"hits": [{"sort": [], "_source": {}}]}},
+    {"pit_id": "p", "id": "p", "_shards": SHARDS, "hits": {"hits": [{"sort": [1], "_source": 5}], "total": 5}, "aggregations": 5},
+    {"pit_id": "p", "id": "p", "_shards": SHARDS, "hits": {"total": {"value": "x", "relation": "eq"}}, "aggregations": {"groups": {"buckets": [5]}}},
+    {"pit_id": "p", "_shards": SHARDS, "hits": {"total": {"value": 1, "relation": "eq"}}, "aggregations": {"groups": {"buckets": [{"key": {"bucket": "x"}, "doc_count": 1}]}}},
+    {"logs-1": 5}, {"logs-1": {"mappings": {"lvl": 5}}}, {"logs-1": {"mappings": {"lvl": {"mapping": {"lvl": 5}}}}},
+    {"status": "success"}, {"status": "success", "data": 5, "warnings": 5}, {"status": "success", "data": {"resultType": "streams", "result": 5}},
+    *({"status": "success", "data": {"resultType": "streams", "result": [stream]}} for stream in (5, {"stream": 5, "values": 5}, {"stream": {}, "values": [[1]]}, {"stream": 5, "values": [["1", "x"]]}, {"stream": {}, "values": [["x", "x"]]})),
+    *({"status": "success", "data": {"resultType": "vector", "result": [group]}} for group in (5, {"metric": 5, "value": 5}, {"metric": {}, "value": [1, "NaN"]}, {"metric": {}, "value": [1, "+Inf"]})),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [searched, tailed])
+def test_nonsense_is_told_in_words(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loki_counts, "_PROBE", 1)
+    with make() as (server, source):
+        for number, nonsense in enumerate(NONSENSE):
+            for skipped in (0, 1, 3):  # the first answers are right ones, then only this comes
+                left = [skipped]
+                whole = type(server).answer
+
+                def answer(*asked: Any, left: list[int] = left, nonsense: Any = nonsense, whole: Any = whole) -> Any:
+                    left[0] -= 1
+                    return whole(server, *asked) if left[0] >= 0 else nonsense
+
+                server.answer = answer
+                with suppress(BridgeError):
+                    answer_from(source, contract.question({"levels": ["ERROR"]}))
+                left[0] = skipped
+                with suppress(BridgeError):
+                    answer_from(source, contract.question({}), counting=Counting(fields=("template", "level"), every=900_000_000))
+                left[0] = skipped
+                assert source.check(), number

@@ -115,6 +115,7 @@ def test_why_events_are_read_is_said() -> None:
             "its groups hold 3 documents, and there are 2",
             {"documents": [document(1, account=["a", "b"]), document(2)]},
         ),
+        ({}, ("level",), "kept otherwise than it was written", {"settings": {"lvl": {"normalizer": "lower"}}}),
         ({"start": "2026-03-10T02:00:00.000001Z", "end": "2026-03-10T02:00:00.000002Z"}, ("level",), "within a millisecond", {}),
     ):
         with searched(columns=more) as (server, source):
