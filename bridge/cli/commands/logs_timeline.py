@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +46,9 @@ def run(args: argparse.Namespace) -> int:
     events = _events(answer, numbers)
     entries = timeline.merge([*events, *_inside(marks, events, question)], duration(args.gap).total_seconds())
     if args.picture:
-        _draw(args.picture, timeline.picture(entries, _title(question)))
+        from bridge.logs.timeline_picture import picture
+
+        _draw(args.picture, picture(entries, _title(question)))
     about = {"counts": answer.counts(), "truncated": truncated, "problems": [*problems, *answer.problems()]}
     _print(args, entries, {**about, "rejected": log_questions.rejects(answer), "skew": log_questions.skew_records(skews)})
     log_questions.tell_clocks(args, skews or _noticed(answer))
@@ -58,7 +62,8 @@ def _print(args: argparse.Namespace, entries: list[Entry], about: dict[str, Any]
     from bridge.logs import timeline
 
     if args.output == "text":
-        for line in timeline.lines(entries):
+        fitted = sys.stdout.isatty() or "COLUMNS" in os.environ
+        for line in timeline.lines(entries, output.width() if fitted else None):
             output.say(line)
         return
     rows = [_record(entry) for entry in entries]
