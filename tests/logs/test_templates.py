@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import duckdb
 import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bridge.logs.store import events_schema, load, with_templates
 from bridge.logs.templates import template_of
@@ -44,3 +46,20 @@ def test_events_load_into_duckdb() -> None:
         load(connection, 'log "events"', table)
         answer = connection.execute('SELECT count(*), epoch_us(min("at")), max(attributes::JSON) FROM "log ""events"""').fetchone()
     assert answer == (1, 1_773_108_001_000_000, "{}")
+
+
+words = st.sampled_from("user root news cyrus for from failed = ( ) [ ] , : true null a.b.C /x/y 10.0.0.1 17 0xff w17 x_1 - .".split())  # noqa: SIM905 - as it is read
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(words, max_size=8).map(" ".join), min_size=1, max_size=40), st.data())
+def test_the_same_lines_or_some_of_them_keep_their_ids(messages: list[str], data: st.DataObject) -> None:
+    """A case that is read again has the same bytes, and a question about some of its lines gives its ids."""
+    (whole,), one = with_templates([table(*messages)])
+    (again,), two = with_templates([whole], one.templates)
+    assert again.equals(whole)
+    assert with_templates([whole], two.templates)[1].templates == two.templates
+    some = sorted(data.draw(st.sets(st.integers(0, len(messages) - 1), min_size=1)))
+    (part,), three = with_templates([whole.take(some)], one.templates)
+    assert part["template_id"].to_pylist() == whole["template_id"].take(some).to_pylist()
+    assert all(three.known)

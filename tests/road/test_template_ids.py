@@ -15,8 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bridge.adapters.log_sources import files
+from bridge.errors import ExitCode, RetryLaterError
 from bridge.logs.miner import ALGORITHM
 from bridge.logs.template_store import FILE
+from bridge.ports import LogRequest, LogResult
 from bridge.text.mask import template_id
 from bridge.workflow.evidence_store import parquet_bytes
 from tests.road.kit import Workspace
@@ -170,6 +173,33 @@ def test_a_case_of_the_masks_is_continued(shop: Workspace) -> None:
     ]
     store = json.loads((shop.folder / FILE).read_text())
     assert [each["aliases"] for each in store["templates"] if each["id"] == today] == [[mask]]
+
+
+def test_logs_that_were_read_are_kept_when_the_next_can_not_be(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    done(shop, *INVESTIGATE)
+    right = folder_bytes(shop.case_file("evidence"))
+    real, asked = files.FileLogs.select, 0
+
+    def away(source: files.FileLogs, request: LogRequest) -> LogResult:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise RetryLaterError("the logs are away")
+        return real(source, request)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.FileLogs, "select", away)
+        assert shop.run(*INVESTIGATE, "--new").code == ExitCode.RETRY
+    begun = folder_bytes(shop.case_file("evidence", "BR-0002"))
+    assert {"01-logs.parquet", FILE} <= set(begun)
+    assert "02-baseline_logs.parquet" not in begun
+    done(shop, *INVESTIGATE)
+    assert folder_bytes(shop.case_file("evidence", "BR-0002")) == right
+    kept = [json.loads(line) for line in (shop.folder / "audit.jsonl").read_text().splitlines()]
+    assert [line["evidence"] for line in kept if line["case"] == "BR-0002" and line["source"] == "app" and line["product"] == "files"] == [
+        "E1 logs",
+        "E2 baseline_logs",
+    ]
 
 
 def aged(path: Path, today: str, mask: str) -> None:
