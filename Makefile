@@ -13,7 +13,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: spark search-engines mutants catalogue bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction reproduction-file httpyac eval eval-trends eval-faults eval-logs eval-trainticket eval-redact eval-similar eval-report sinks adf bench-logs lock clean
+.PHONY: spark search-engines logql mutants catalogue bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction reproduction-file httpyac eval eval-trends eval-faults eval-logs eval-trainticket eval-redact eval-similar eval-report sinks adf bench-logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -163,8 +163,12 @@ spark: ## the questions to logs on a local Spark (needs java; pyspark goes into 
 	@BRIDGE_SPARK=1 PYTHONPATH=. $(SPARK)/bin/python -m pytest -q -rP -c $(SPARK)/pytest.ini --rootdir=. tests/adapters/log_sources/test_spark.py
 
 search-engines: $(VENV)/.dev ## the questions to logs on two servers with the interface of OpenSearch and Elasticsearch
-	@test -d $(ENGINES) || { $(PYTHON) -m venv $(ENGINES) && $(ENGINES)/bin/python -m pip install --quiet osmem-server==0.1.6 noida-db==0.2.3; }
+	@test -x $(ENGINES)/bin/python || { $(PYTHON) -m venv $(ENGINES) && $(ENGINES)/bin/python -m pip install --quiet osmem-server==0.1.6 noida-db==0.2.3; }
 	@BRIDGE_ENGINES=$(ENGINES) $(BIN)/python -m pytest -q -rP -p no:randomly tests/adapters/log_sources/test_search_engines.py
+
+logql: $(VENV)/.dev ## our queries to Loki against Grafana's grammar of LogQL (needs node and npm)
+	@test -d $(ENGINES)/grammar/node_modules || npm install --silent --no-audit --no-fund --prefix $(ENGINES)/grammar @grafana/lezer-logql@0.4.2 @lezer/lr@1
+	@BRIDGE_LOGQL=$(ENGINES)/grammar $(BIN)/python -m pytest -q -rP -p no:randomly tests/adapters/log_sources/test_logql.py
 
 bench-logs: $(VENV)/.dev ## log questions on 1 GB against their peers (LOGS=folder of the set, made where it is not; BENCH_BIG=1: 10 GB too)
 	@command -v rg gawk zstd >/dev/null || apt-get install -y -qq ripgrep gawk zstd || echo "rg, gawk or zstd can't be installed: what needs them is left out"
