@@ -13,7 +13,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: spark search-engines logql mutants catalogue bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction reproduction-file httpyac eval eval-trends eval-faults eval-logs eval-trainticket eval-redact eval-similar eval-report sinks adf bench-logs lock clean
+.PHONY: spark search-engines logql mutants catalogue bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction reproduction-file httpyac eval eval-trends eval-faults dirty-input eval-logs eval-trainticket eval-redact eval-similar eval-report sinks adf bench-logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -107,6 +107,9 @@ bench: $(VENV)/.dev ## start-up, and log questions against their peers (a small 
 
 mutants: $(VENV)/.dev ## every small change to a query of the catalogue, each to be noticed by a test (two minutes)
 	@BRIDGE_MUTANTS=1 $(BIN)/python -m pytest -q -rP -n $(WORKERS) tests/investigations/test_mutants.py
+
+dirty-input: $(VENV)/.dev ## what dirty log files give, line by line accounted for (writes the table of docs/logs.md)
+	@$(BIN)/python -m tests.logs.dirty_table
 
 eval-logs: $(VENV)/.dev ## template mining on LogHub (needs ../shared)
 	@$(BIN)/python -m tests.eval.logs

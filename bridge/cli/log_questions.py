@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli import output
-from bridge.errors import ExitCode, InputError
+from bridge.errors import ExitCode, InputError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bridge.logs.skew import Skew
 
 _STDIN = "-"
+_WHICH = "give files, globs in quotes, folders or - for stdin; or configure `logs:` in bridge.yaml (bridge init makes one)"
 _NARROW = ("since", "until", "window", "account", "trace", "service", "level", "where", "grep")
 
 
@@ -210,10 +211,15 @@ def _configured(args: argparse.Namespace) -> tuple[tuple[SourceOptions, ...], Pa
     from bridge.cli import compose
     from bridge.logs.options import parse_sources
 
-    workspace = compose.workspace(args)
+    try:
+        workspace = compose.workspace(args)
+    except NotFoundError as error:
+        if args.source:
+            raise
+        raise InputError("which logs?", where=error.where, hint=_WHICH) from error
     names = [args.source] if args.source else sorted(workspace.logs)
     if not names:
-        raise InputError("which logs?", where=str(workspace.root / "bridge.yaml"), hint="give files, or configure `logs:` in bridge.yaml")
+        raise InputError("which logs?", where=str(workspace.root / "bridge.yaml"), hint=_WHICH)
     sources: list[SourceOptions] = []
     for name in names:
         config = workspace.log_source(name)

@@ -1,11 +1,15 @@
-"""The table of dirty input in docs/logs.md, from reading the cases: `python tests/logs/dirty_table.py` writes it anew."""
+"""The table of dirty input in docs/logs.md, from reading the cases: `make dirty-input` prints it and writes it anew."""
 
 from __future__ import annotations
 
+import bz2
 import json
+import lzma
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import zstandard
 
 from bridge.logs.options import parse_sources
 from bridge.logs.paths import LogFile
@@ -42,6 +46,27 @@ NAMES = (
     ("gzip-members", "gzip of several members"),
     ("gzip-cut", "gzip that ends early"),
 )
+ONE = b'{"ts":"2026-03-10T02:00:01Z","msg":"a"}\n'
+TWO = b"2026-03-10T02:00:02Z ERROR failed\n"
+MANY = b"".join(b'{"ts":"2026-03-10T02:%02d:%02dZ","msg":"%d"}\n' % (n // 60 % 60, n % 60, n * 7_919) for n in range(3_000))
+MADE: tuple[tuple[str, bytes, dict[str, Any]], ...] = (
+    ("an empty file", b"", {}),
+    ("no line end at all", ONE.rstrip(), {}),
+    ("a file of NUL bytes, as a crash leaves it", b"\0" * 4_096, {}),
+    ("lines that end with a lone CR", ONE + ONE.replace(b"\n", b"\r") * 2 + ONE, {}),
+    ("U+2028 and vertical tabs inside a line", "2026-03-10T02:00:01Z INFO a\u2028b\x0bc\n".encode(), {}),
+    ("colours of a terminal", b"\x1b[2m2026-03-10T02:00:01Z\x1b[0m \x1b[31mERROR\x1b[0m a\n", {}),
+    ("bytes of another format among lines", b"\x89PNG\r\n\x1a\n" + TWO + b"\x00\x01\x02\xff\n" + TWO, {"format": "json"}),
+    ("JSON 100,000 levels deep, and cut there", b'{"ts":"2026-03-10T02:00:01Z","a":' + b"[" * 100_000 + b"\n" + ONE, {}),
+    ("a number of 6,000 digits", b'{"ts":"2026-03-10T02:00:01Z","n":' + b"9" * 6_000 + b"}\n" + ONE, {}),
+    ("times that are none: zero, negative, year 1", b'{"ts":0}\n{"ts":-5}\n{"ts":"0001-01-01T00:00:00Z"}\n' + ONE, {}),
+    ("dates like 03/10/2026, no order declared", b"03/10/2026 02:00:01 UTC INFO a\n25/03/2026 02:00:01 UTC INFO b\n", {}),
+    ("lines of three formats in one file", ONE * 3 + TWO + b"free words\n", {}),
+    ("zstd that ends early", zstandard.compress(MANY)[:-400], {}),
+    ("bzip2 that ends early", bz2.compress(MANY)[:-400], {}),
+    ("xz that ends early", lzma.compress(MANY)[:-400], {}),
+)
+LONGEST = 140
 COLUMNS = ("lines", "parsed", "joined", "rejected", "repaired", "events")
 
 
@@ -54,6 +79,9 @@ def table() -> str:
         rows.append(_row(about, _read(source, json.loads((folder / "expected.json").read_text(encoding="utf-8"))["options"])))
     with TemporaryDirectory() as folder_name:
         path = Path(folder_name) / "a.jsonl"
+        for about, data, options in MADE:
+            path.write_bytes(data)
+            rows.append(_row(about, _read(path, options)))
         path.write_bytes(b'{"ts":"2026-03-10T02:00:01Z","msg":"' + b"x" * 20_000_000 + b'"}\n{"ts":"2026-03-10T02:00:02Z","msg":"b"}\n')
         rows.append(_row("a line of 20 MB", _read(path, {})))
     return "\n".join(rows) + "\n"
@@ -68,7 +96,7 @@ def _row(about: str, result: LogResult) -> str:
     assert result.rejects is not None
     reasons = list(dict.fromkeys(row["reason"].partition(" (line ")[0] for row in result.rejects.to_pylist()))
     ends = [problem.partition(": ")[2] for problem in result.problems if "lines rejected" not in problem]
-    said = "; ".join([*ends, *reasons][:2]).replace("|", "\\|")
+    said = "; ".join(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…" for text in [*ends, *reasons][:2]).replace("|", "\\|")
     return f"| {about} | {' | '.join(str(result.counts[name]) for name in COLUMNS)} | {said} |"
 
 
@@ -80,3 +108,4 @@ def written(page: str) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    print(table(), end="")

@@ -20,6 +20,8 @@ def run(args: argparse.Namespace) -> int:
 
     every = _every(args.every)
     fields = tuple(args.per)
+    if "" in fields:
+        raise InputError("--per needs the name of a field", hint="--per level   --per template   --per http.status")
     parts = frozenset({"at", *(field for field in fields if field in CORE), *(("message",) if "template" in fields else ())})
     files, problems = log_questions.files(args)
     question = log_questions.question(args, attributes=any(field not in {*CORE, "template", "file"} for field in fields), parts=parts)
@@ -45,6 +47,9 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         _text(rows, fields, every)
+    for number, field in enumerate(fields):
+        if counting.total and field not in CORE and all(values[number] is None for (_, values), _ in groups):
+            problems = [*problems, f"no event has a field '{field}'"]
     return log_questions.account(args, answer, problems, counting.total)
 
 

@@ -77,6 +77,8 @@ def _print(args: argparse.Namespace, entries: list[Entry], about: dict[str, Any]
 
 
 def _draw(name: str, picture: str) -> None:
+    if Path(name).suffix.lower() != ".svg":
+        raise InputError(f"--picture {name}: the picture is SVG", hint=f"--picture {Path(name).stem}.svg")
     try:
         Path(name).write_text(picture, encoding="utf-8")
     except OSError as error:

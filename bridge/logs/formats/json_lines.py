@@ -105,7 +105,7 @@ def _repair(text: str) -> Outcome:
         while position < len(body) and body[position] == "{":
             value, position = _LENIENT.raw_decode(body, position)
             records.append(_clean(value))
-            while position < len(body) and body[position] in " \t,":
+            while position < len(body) and body[position] in " \t\r,":
                 position += 1
     except ValueError as error:
         if not records:
@@ -129,6 +129,8 @@ def _wrapped(text: str) -> Outcome:
 
 
 def _where(error: ValueError) -> str:
+    if "integer string conversion" in str(error):
+        return "a number of more than 4,300 digits"
     return f"{error.msg.removesuffix(' at')} in column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
 
 
