@@ -74,13 +74,13 @@ def open_source(options: AdapterOptions) -> LokiLogs:
     ):
         reader.wrong(f"{options.name}.labels must map {', '.join(CORE)} to labels, not {labels!r}", "labels: {service: app}")
         labels = {}
-    earliest = options.values.get("earliest")
-    if earliest is not None and not isinstance(earliest, datetime):
-        reader.wrong(f"{options.name}.earliest must be a time, not {earliest!r}", "earliest: 2026-03-01T00:00:00Z")
+    earliest = _time(options.values.get("earliest"))
+    if earliest is None and options.values.get("earliest") is not None:
+        reader.wrong(f"{options.name}.earliest must be a time, not {options.values['earliest']!r}", "earliest: 2026-03-01T00:00:00Z")
     reader.finish()
     source = {"paths": ["-"], "format": kind, **({"fields": options.values["fields"]} if "fields" in options.values else {})}
     (parsed,) = parse_sources({"sources": [source]}, f"{options.where} logs.{options.name}")
-    start = None if earliest is None else micros(earliest if earliest.tzinfo else earliest.replace(tzinfo=UTC))
+    start = None if earliest is None else micros(earliest)
     return LokiLogs(
         name=options.name, client=client, selector=selector, source=parsed, labels=dict(labels), earliest=start, now=options.now
     )
@@ -140,13 +140,15 @@ class LokiLogs:
 
     def query(self, question: Question) -> str:
         """Return the question as LogQL: streams and texts; at least what fits, never less."""
-        matchers = []
-        for name, wanted in (("service", question.services), ("account_id", question.accounts), ("trace_id", question.traces)):
-            if wanted and name in self.labels:
-                matchers.append(f"{self.labels[name]}=~{logql.quoted('|'.join([*map(logql.literal, sorted(wanted)), '']))}")
-        if question.levels and "level" in self.labels:
-            words = [*map(logql.literal, words_of(question.levels)), ""]  # nothing: a stream without it, whose lines may say it
-            matchers.append(f"{self.labels['level']}=~{logql.quoted('(?i)' + '|'.join(words))}")
+        # A label may be of the stream or of the entry (structured metadata), which a selector does not see; where it is
+        # missing, the line may say it.
+        asked = [("service", "", question.services), ("account_id", "", question.accounts), ("trace_id", "", question.traces)]
+        asked.append(("level", "(?i)", frozenset(words_of(question.levels)) if question.levels else frozenset()))
+        matchers = [
+            f"{self.labels[name]}=~{logql.quoted(flag + '|'.join([*map(logql.literal, sorted(wanted)), '']))}"
+            for name, flag, wanted in asked
+            if wanted and name in self.labels
+        ]
         unlabelled = Question(
             accounts=question.accounts if "account_id" not in self.labels else frozenset(),
             traces=question.traces if "trace_id" not in self.labels else frozenset(),
@@ -157,7 +159,7 @@ class LokiLogs:
         for needles in unlabelled.needles(composed=self.source.format == "nginx"):
             words = [needle.decode() for needle in needles]
             text += f" |= {logql.quoted(words[0])}" if len(words) == 1 else f" |~ {logql.quoted('|'.join(map(logql.literal, words)))}"
-        return text
+        return text + "".join(f" | {matcher}" for matcher in matchers)
 
     def window(self, question: Question) -> tuple[int, int]:
         """Return the question's window in microseconds; InputError where nothing says when it begins."""
@@ -274,3 +276,12 @@ class LokiLogs:
     @staticmethod
     def _unreadable(verb: str) -> RetryLaterError:
         return RetryLaterError("loki's answer can't be read", where=f"{_PATH}/{verb}", hint=_ADDRESS)
+
+
+def _time(value: Any) -> datetime | None:
+    """Return a time of bridge.yaml, in UTC where it names no zone; None where it is none."""
+    try:
+        found = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

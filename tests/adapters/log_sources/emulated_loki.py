@@ -32,6 +32,8 @@ class Loki(Emulation):
 
     entries: list[tuple[dict[str, str], int, str]] = field(default_factory=list)
     """Labels, nanoseconds, line."""
+    metadata: frozenset[str] = frozenset()
+    """Which of the labels are structured metadata of entries: no selector sees them."""
     most_series: int = 500
     most_entries: int = 5_000
 
@@ -52,7 +54,7 @@ class Loki(Emulation):
             )
         if end - start > 721 * _HOUR:
             raise BadRequestError("the query time range exceeds the limit (query length: 744h0m0s, limit: 30d1h)")
-        parser = Parser(params["query"])
+        parser = Parser(params["query"], self.metadata)
         run = parser.log_query()
         parser.done()
         found = sorted(
@@ -67,7 +69,7 @@ class Loki(Emulation):
         return {"status": "success", "data": {"resultType": "streams", "result": result, "stats": {}}}
 
     def _vector(self, params: dict[str, str]) -> Any:
-        parser = Parser(params["query"])
+        parser = Parser(params["query"], self.metadata)
         by, run, length = parser.metric_query()
         parser.done()
         if length > 721 * _HOUR:
@@ -95,8 +97,8 @@ class Loki(Emulation):
 class Parser:
     """Reads LogQL: a selector with line filters, `regexp`, `label_format`, `drop` and label filters, and counts of it."""
 
-    def __init__(self, text: str) -> None:
-        self.text, self.tokens, place = text, [], 0
+    def __init__(self, text: str, metadata: frozenset[str]) -> None:
+        self.text, self.tokens, self.metadata, place = text, [], metadata, 0
         while text[place:].strip():
             match = _TOKEN.match(text, place)
             if match is None:
@@ -157,7 +159,8 @@ class Parser:
             stages.append(self._stage())
 
         def run(line: str, stream: Labels, at: int) -> Labels | None:
-            if not all(matches(stream) for matches in matchers):
+            selected = {name: value for name, value in stream.items() if name not in self.metadata}
+            if not all(matches(selected) for matches in matchers):
                 return None
             labels = dict(stream)
             for stage in stages:

@@ -237,6 +237,23 @@ def test_labels_of_streams_win_and_count_without_a_look_at_lines() -> None:
             alike(source, ask, ("service",))
 
 
+def test_structured_metadata_is_asked_like_labels() -> None:
+    with tailed(labels={"level": "detected_level"}, format="text") as (server, source):
+        server.metadata = frozenset({"detected_level"})
+        levels = ["error", "info", "unknown", "", "Err", "info"]
+        server.entries = [
+            ({"app": "shop", **({"detected_level": level} if level else {})}, START + number * 1_000, f"line {number}")
+            for number, level in enumerate(levels)
+        ]
+        assert answer_from(source, contract.question({"levels": ["ERROR"]})).rows.message == ["line 0", "line 4"]
+        alike(source, {}, ("level",))
+        alike(source, {"levels": ["ERROR"]}, ("level",))
+        server.requests.clear()
+        server.sent = 0
+        answer_from(source, contract.question({"levels": ["ERROR"]}))
+        assert server.sent < 600, "the others did not come back"
+
+
 def test_smaller_pages_and_long_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     with tailed(labels={}) as (server, source):
         filled(server, [usual(number) for number in range(30)])
