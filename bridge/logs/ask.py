@@ -20,6 +20,7 @@ from bridge.logs.store import Rejects, Rows
 
 if TYPE_CHECKING:
     from bridge.logs.counting import Counting
+    from bridge.logs.together import Part
 
 _HEAD: Final = 256 * 1024
 _WORTH_SAMPLING: Final = 1_000_000
@@ -80,37 +81,62 @@ def ask(
         from bridge.logs.cached import answer_from
 
         files = answer_from(files, question, cached, answer, lambda file: _keeper(file, question, answer, counting, limit), counting)
-    for file in files:
-        if question.services and file.options.service is not None and file.options.service not in question.services:
-            continue
-        answer.reports.append(_ask_file(file, question, answer, counting, limit))
+    left = [file for file in files if not question.services or file.options.service is None or file.options.service in question.services]
+    from bridge.logs import together
+
+    pieces, processes = together.plan(left, question, counting)
+    if processes > 1:
+        together.read(pieces, processes, question, answer, limit, counting)
+    else:
+        answer.reports.extend(ask_file(file, question, answer, counting, limit) for file in left)
     return answer
 
 
-def _ask_file(file: LogFile, question: Question, answer: Answer, counting: Counting | None, limit: int | None) -> FileReport:
-    keep = _keeper(file, question, answer, counting, limit)
+def ask_file(
+    file: LogFile, question: Question, answer: Answer, counting: Counting | None, limit: int | None, part: Part | None = None
+) -> FileReport:
+    """Add what one file, or a part of it, has to an answer, and return the account of its lines."""
     try:
         file = replace(file, path=reading.moved(file.path, file.inode))
-        size = file.path.stat().st_size
+        size = file.path.stat().st_size if part is None else part.size
     except (OSError, reading.ReadError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        return FileReport(name=file.name, format=file.options.format or "", tally=Tally(), problems=(f"{file.name}: {why}",))
+        return failed(file, error)
     answer.size += size
-    if not question.whole and file.options.format != "csv" and not file.lead and not file.tail:
+    if searched(file, question):
         # What was gathered before a fault is dropped: the full scan reads up to the damage and says what is wrong.
         marks = (len(answer.rows.at), len(answer.rows.files), len(answer.rejects.file))
+        own = counting.fresh() if counting is not None and part is None else counting
         try:
-            report = _search(file, size, question, answer, keep, counting)
-        except reading.damage():
+            report = _search(file, size, question, answer, _keeper(file, question, answer, own, limit), own, part)
+        except reading.damage() as error:
+            if part is not None:
+                return failed(file, error)
             report = None
             _forget(answer, marks)
         if report is not None:
+            _in_order(answer.rejects, marks[2])
+            if counting is not None and own is not None and own is not counting:
+                counting.absorb(own)
             return report
+    if part is not None and part.number:
+        return FileReport(name=file.name, format="", tally=Tally())  # the first part is the whole file then
+    keep = _keeper(file, question, answer, counting, limit)
     wanted = None if question.whole or (question.start is None and question.end is None) else [_window(question)]
     return scan_file(
         file.path, file.name, file.options, keep=keep, rows=answer.rows, rejects=answer.rejects, wanted=wanted,
         inode=file.inode, lead=file.lead, tail=(file.tail_name, file.tail),
     )  # fmt: skip
+
+
+def searched(file: LogFile, question: Question) -> bool:
+    """Tell whether the bytes of a file may be searched, rather than every line read from its beginning."""
+    return not question.whole and file.options.format != "csv" and not file.lead and not file.tail
+
+
+def failed(file: LogFile, error: Exception) -> FileReport:
+    """Return the account of a file that can't be read."""
+    why = getattr(error, "strerror", None) or str(error)
+    return FileReport(name=file.name, format=file.options.format or "", tally=Tally(), problems=(f"{file.name}: {why}",))
 
 
 def _keeper(file: LogFile, question: Question, answer: Answer, counting: Counting | None, limit: int | None) -> Callable[[Event], bool]:
@@ -130,6 +156,14 @@ def _keeper(file: LogFile, question: Question, answer: Answer, counting: Countin
     return keep
 
 
+def _in_order(rejects: Rejects, begin: int) -> None:
+    """Put the rejected lines of one file in its order: single lines were decoded later than those around them."""
+    numbers = sorted(range(begin, len(rejects.offset)), key=rejects.offset.__getitem__)
+    for name in ("file", "offset", "length", "reason", "raw"):
+        column = getattr(rejects, name)
+        column[begin:] = [column[number] for number in numbers]
+
+
 def _window(question: Question) -> tuple[int, int]:
     return (question.start if question.start is not None else 0, question.end if question.end is not None else 1 << 62)
 
@@ -144,7 +178,13 @@ def _forget(answer: Answer, marks: tuple[int, int, int]) -> None:
 
 
 def _search(
-    file: LogFile, size: int, question: Question, answer: Answer, keep: Callable[[Event], bool], counting: Counting | None
+    file: LogFile,
+    size: int,
+    question: Question,
+    answer: Answer,
+    keep: Callable[[Event], bool],
+    counting: Counting | None,
+    part: Part | None,
 ) -> FileReport | None:
     """Search the bytes of a file; None where a full scan has to do it: csv, no needle and no order."""
     plain = not reading.compressed(file.path)
@@ -188,12 +228,18 @@ def _search(
             answer.notes.append(f"{file.name}: {note}")
         answer.passed += size - (region[1] - region[0]) if plain else 0
         stretch = (max(begin, region[0]), region[1] if plain else None)
+        if part is not None:
+            part.searched = True
+            stretch = part.of(stream, stretch, scanner.form)
         if levels is not None and levels.places is not None:
             read_placed(stream, stretch, levels, scanner, batch)
         else:
             _read(stream, stretch, conditions, scanner, batch, levels)
         batch.close()
     scanner.close()
+    if part is not None:
+        part.reasons, part.years = scanner.reasons, scanner.mapper.clockwork.inferred
+        return FileReport(name=file.name, format=scanner.form.name, tally=tally, first=scanner.first, last=scanner.last)
     return FileReport(
         name=file.name,
         format=scanner.form.name,

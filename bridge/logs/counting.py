@@ -55,7 +55,7 @@ class Counting:
         self.waiting.append((bucket, values))
         self.messages.append(event.message)
         if len(self.waiting) >= _BATCH:
-            self._settle()
+            self.settle()
 
     def takes_columns(self, question: Question) -> bool:
         """Tell whether nothing but the core of events is asked for, so that columns can be counted."""
@@ -83,7 +83,7 @@ class Counting:
         self.waiting.extend(groups)
         self.messages.extend(columns["message"])
         if len(self.waiting) >= _BATCH:
-            self._settle()
+            self.settle()
 
     def add_groups(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Take groups that were counted elsewhere: bucket, the fields but template, (message or None, its shrunk text), events."""
@@ -100,13 +100,24 @@ class Counting:
             values.insert(place, None)
             self.texts[(bucket, tuple(values)), (text or "")[:LONGEST] if whole is None else shrunk([whole])[0]] += events
 
+    def fresh(self) -> Counting:
+        """Return one for the same question that has counted nothing yet."""
+        return Counting(fields=self.fields, every=self.every)
+
+    def absorb(self, other: Counting) -> None:
+        """Add what another one has counted for the same question."""
+        other.settle()
+        self.counts.update(other.counts)
+        self.texts.update(other.texts)
+        self.total += other.total
+
     def groups(self) -> list[tuple[Group, int]]:
         """Return the groups with their counts: by time, then the largest first. Templates are those of all that was counted."""
-        self._settle()
+        self.settle()
         counts = self._by_template() if self.texts else self.counts
         return sorted(counts.items(), key=lambda item: (item[0][0], -item[1], tuple(value or "" for value in item[0][1])))
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Shrink the waiting messages to the few texts that are different."""
         if not self.waiting:
             return

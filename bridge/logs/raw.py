@@ -186,6 +186,24 @@ def _cut(buffer: bytearray, filled: int, form: Format) -> int:
     return end
 
 
+def event_start(descriptor: int, position: int, limit: int, form: Format) -> int:
+    """Return where the first event begins at or behind a position; `limit` where none does."""
+    length = _LOOK
+    while position < limit:
+        data = os.pread(descriptor, min(length, limit - position), position)
+        begin = data.find(b"\n") + 1
+        while begin and (end := data.find(b"\n", begin) + 1):
+            # An object that is whole stands for itself; `{` may belong to one printed over several lines.
+            line = data[begin:end]
+            if begins(form, line) and (form.name != "json" or type(form.decode(line.decode("utf-8", "replace").rstrip())) is dict):
+                return position + begin
+            begin = end
+        if len(data) < length or length >= _LONGEST_LOOK:
+            return limit
+        length *= 8
+    return limit
+
+
 def last_event(buffer: bytearray, length: int, form: Format) -> int:
     """Return where the last event of a chunk begins; 0 when it holds one only."""
     return _cut(buffer, length, form)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bridge.logs import cache
-from bridge.logs.ingesting import ingest_all
+from bridge.logs import cache, ingesting
 from bridge.logs.options import SourceOptions
 from bridge.logs.paths import LogFile
+from bridge.logs.workers import VARIABLE
+
+if TYPE_CHECKING:
+    import pytest
 
 
-def test_two_processes_keep_what_one_keeps(tmp_path: Path) -> None:
+def test_two_processes_keep_what_one_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = []
     for number in range(3):
         path = tmp_path / f"{number}.jsonl"
@@ -21,7 +25,9 @@ def test_two_processes_keep_what_one_keeps(tmp_path: Path) -> None:
     files.insert(1, LogFile(path=tmp_path / "gone.jsonl", name="gone.jsonl", options=SourceOptions(paths=("x",))))
     seen = []
     for workers in (1, 2):
-        outcomes = list(ingest_all(files, tmp_path / f"cache{workers}", workers))
+        monkeypatch.setenv(VARIABLE, "2")
+        monkeypatch.setattr(ingesting, "processes", lambda _, count=workers: count)
+        outcomes = list(ingesting.ingest_all(files, tmp_path / f"cache{workers}"))
         assert isinstance(outcomes[1], FileNotFoundError)
         seen.append([(one[0].name, one[0].tally(), one[1]) for one in outcomes if not isinstance(one, Exception)])
     assert seen[0] == seen[1]
