@@ -123,7 +123,7 @@ class LokiLogs:
 
     def events(self, question: Question, limit: int, around: Around | None = None) -> Found:  # noqa: ARG002 - lines have no accounts to ask for
         """Return the first events in time order."""
-        return first_fitting(self.lines(question), question, limit, cap=self.caps[0], name=self.name)
+        return first_fitting(self.lines(question, page=limit + 1), question, limit, cap=self.caps[0], name=self.name)
 
     def count(self, question: Question, counting: Counting) -> list[str]:
         """Count there what can be counted there, and read the rest."""
@@ -171,21 +171,23 @@ class LokiLogs:
         end = question.end if question.end is not None else micros(self.now())
         return start, max(start, end)
 
-    def lines(self, question: Question, stages: str = "") -> Iterator[Event]:
-        """Yield the events of the window in time order; `stages` follow the query."""
+    def lines(self, question: Question, stages: str = "", *, page: int = _PAGE) -> Iterator[Event]:
+        """Yield the events of the window in time order; `stages` follow the query, `page` is the size of the first one."""
         reader = self.reader(question)
-        for nanoseconds, labels, line in self.entries(self.query(question) + stages, self.window(question), _PAGE):
+        for nanoseconds, labels, line in self.entries(self.query(question) + stages, self.window(question), page):
             yield self.event(nanoseconds, json.loads(labels), line, reader)
 
     def entries(self, text: str, window: Stretch, page: int) -> Iterator[Entry]:
-        """Yield the lines of a window of microseconds in time order, so many a request."""
+        """Yield the lines of a window of microseconds in time order; the first request asks for so many, the next ones for more."""
         for first in range(*window, LONGEST):
             yield from self._stretch(text, first * 1_000, min(first + LONGEST, window[1]) * 1_000, page)
 
     def _stretch(self, text: str, begin: int, last: int, limit: int) -> Iterator[Entry]:
         """Yield the lines of a stretch of nanoseconds that is not longer than a query may be."""
         seen: set[tuple[str, str]] = set()
+        most = _PAGE
         while begin < last:
+            limit = min(limit, most)
             try:
                 page = self._page(text, begin, last, limit)
             except (RefusedError, RetryLaterError) as error:
@@ -193,19 +195,19 @@ class LokiLogs:
                 most = int(allowed[1]) if allowed else limit // 4 if TOO_LONG.search(error.message) else 0
                 if not 0 < most < limit:
                     raise
-                limit = most
                 continue
             fresh = [entry for entry in page if entry[0] != begin or (entry[1], entry[2]) not in seen]
             yield from fresh
             if len(page) < limit:
                 return
-            if not fresh:
+            if not fresh and limit == most:
                 raise RefusedError(f"more than {limit:,} lines in one nanosecond: Loki can't give the rest", where=f"logs {self.name}")
             latest = page[-1][0]
             if latest != begin:
                 seen = set()
             seen |= {(labels, line) for nanoseconds, labels, line in page if nanoseconds == latest}
             begin = latest
+            limit *= 4
 
     def _page(self, text: str, begin: int, last: int, limit: int) -> list[Entry]:
         """Return the first lines of [begin, last), in nanoseconds, in time order."""

@@ -119,7 +119,7 @@ class OpenSearchLogs:
 
     def events(self, question: Question, limit: int, around: Around | None = None) -> Found:
         """Return the first events in time order; what the index can't judge is judged here, page by page."""
-        with closing(self.documents(question, around)) as found:  # the point in time ends with it, whatever happens
+        with closing(self.documents(question, around, page=limit + 1)) as found:  # the point in time ends with it, whatever happens
             return first_fitting(found, question, limit, cap=self.caps[0], name=self.name)
 
     def count(self, question: Question, counting: Counting) -> list[str]:
@@ -145,9 +145,15 @@ class OpenSearchLogs:
         self.notes.extend([f"{self.name}: {counted.note}"] if counted.note else [])
         return counted
 
-    def documents(self, question: Question, around: Around | None = None, *, without: str = "") -> Generator[Event | None]:
-        """Yield the documents in time order, None for one without a time; `without`: whose field of that name has no value."""
-        body = self._body(question, around, without)
+    def documents(
+        self, question: Question, around: Around | None = None, *, without: str = "", page: int = _PAGE
+    ) -> Generator[Event | None]:
+        """Yield the documents in time order, None for one without a time.
+
+        `without`: whose field of that name has no value; `page`: how many the first request asks for, the next ones ask for more.
+        """
+        most = _PAGE
+        body = {**self._body(question, around, without), "size": min(page, most)}
         with self.point() as point:
             while True:
                 try:
@@ -155,13 +161,13 @@ class OpenSearchLogs:
                 except RetryLaterError as error:
                     if not TOO_LONG.search(error.message) or body["size"] == 1:
                         raise
-                    body["size"] = max(1, body["size"] // 4)
+                    most = body["size"] = max(1, body["size"] // 4)
                     continue
                 for hit in hits:
                     yield self._event(hit)
                 if len(hits) < body["size"]:
                     return
-                body["search_after"] = hits[-1]["sort"]
+                body |= {"search_after": hits[-1]["sort"], "size": min(body["size"] * 4, most)}
 
     def first(self, question: Question, number: int, point: dict[str, str]) -> list[Event]:
         """Return the first documents in time order."""

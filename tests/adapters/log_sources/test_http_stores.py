@@ -107,6 +107,17 @@ def test_pages_lose_and_repeat_nothing(make: Any, monkeypatch: pytest.MonkeyPatc
             assert counting.total == len(contract.EVENTS)
 
 
+@pytest.mark.parametrize("make", [searched, tailed])
+def test_the_first_events_are_all_that_comes_back(make: Any) -> None:
+    with make() as (server, source):
+        for limit in (1, 2, 5):
+            server.requests.clear()
+            assert len(answer_from(source, contract.question({}), limit=limit).rows.at) == limit
+            asked = [int(params.get("limit") or params.get("size") or 0) for _, _, params in server.requests]
+            assert max(asked) == limit + 1
+        assert len(answer_from(source, contract.question({"services": ["notifier"]}), limit=1).rows.at) == 1
+
+
 def test_more_lines_in_a_nanosecond_than_a_page_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loki, "_PAGE", 2)
     with tailed() as (server, source), pytest.raises(RefusedError, match="in one nanosecond"):  # noqa: PT012 - the server is part of it
