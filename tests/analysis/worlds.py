@@ -264,7 +264,7 @@ def log_world(
         at = base + day * DAY + generator.choice(1440, traces, p=load_profile()) * MINUTE
         has = generator.random((traces, templates)) < varied
         rows += [
-            (int(at[t]) + n, "INFO", f"step {'abcdefghij'[n % 10]}{'klmnopqrst'[n // 10]} done", f"t{day}-{t}")
+            (int(at[t]) + n, "INFO", f"{_word(n)} was followed by {_word(n + 1)}", f"t{day}-{t}")
             for t, n in np.argwhere(has).tolist()
         ]
         if burst and generator.random() < 0.2:
@@ -276,6 +276,11 @@ def log_world(
             rows += [(int(at[t]) + 98, "ERROR", "snapshot was not finished", f"t{day}-{t}") for t in hit.tolist()]
     border = base + (days - 1) * DAY
     return log_table([row for row in rows if row[0] >= border]), log_table([row for row in rows if row[0] < border])
+
+
+def _word(number: int) -> str:
+    """Return another word for each number: two texts differ in two places, so that no place of them is taken for a value."""
+    return f"{'abcdefghij'[number % 10]}o{'klmnopqrst'[number // 10 % 10]}a"
 
 
 def log_table(rows: list[tuple[int, str, str, str]], *, service: str = "worker") -> pa.Table:
