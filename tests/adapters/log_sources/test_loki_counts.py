@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ from bridge.adapters.log_sources import logql, loki, loki_counts
 from bridge.logs.counting import Counting
 from bridge.logs.miner import Miner
 from bridge.logs.remote import answer_from, counted_from
+from bridge.logs.sql import VALUE
 from tests.adapters.log_sources import contract
-from tests.adapters.log_sources.emulated_loki import Loki
+from tests.adapters.log_sources.emulated_loki import Loki, Parser, re2
 from tests.adapters.log_sources.test_http_stores import tailed
 
 LINES = json.loads((Path(__file__).parents[2] / "cases" / "log_sources" / "loki_lines.json").read_text(encoding="utf-8"))
@@ -268,3 +271,30 @@ def test_smaller_pages_and_long_windows(monkeypatch: pytest.MonkeyPatch) -> None
         assert server.refused == []
         monkeypatch.setattr(loki, "_PAGE", 4)
         assert len(answer_from(replace(source, caps=(9, 9)), contract.question({})).rows.at) == 9
+
+
+def test_the_patterns_mean_the_same_in_re2() -> None:
+    """Loki's expressions are RE2's, the emulation's are Python's: on the hostile lines they find the same."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    patterns: set[str] = set()
+    with tailed(labels={}) as (server, source):
+        filled(server, [*map(usual, range(9)), *LINES])
+        for fields in FIELDS:
+            both(source, {}, fields)
+        for _, _, asked in server.requests:
+            tokens = Parser(asked.get("query", "{}"), frozenset()).tokens
+            patterns |= {json.loads(text) for stage, text in pairwise(tokens) if stage == "regexp"}
+    assert len(patterns) > 10
+    chance = random.Random(3)
+    lines = [*LINES, *map(usual, range(3)), *(made_up(chance) for _ in range(300))]
+    texts = pa.array([line.encode("utf-8", "replace").decode() for line in lines])
+    for pattern in patterns:
+        compiled = re.compile(re2(pattern))
+        found = [
+            None if match is None else {name: value or "" for name, value in match.groupdict().items()}
+            for match in map(compiled.search, texts.to_pylist())
+        ]
+        assert pc.extract_regex(texts, pattern).to_pylist() == found, pattern
+    assert pc.replace_substring_regex(texts, VALUE, "0").to_pylist() == [re.sub(VALUE, "0", text) for text in texts.to_pylist()]
