@@ -92,7 +92,7 @@ def sniff(block: bytes, *, everything: bool = False) -> Sniffed:
     from bridge.logs.formats.json_lines import is_document
 
     lines = _lines(block)
-    if is_document(block[:_HEAD].decode("utf-8", "replace")):
+    if is_document(block[:_HEAD].decode("utf-8", "replace")) or [line.strip() for line in lines[:1]] == ["{"]:
         return Sniffed(name="json", shares={"json": 1.0}, lines=len(lines))
     shares: dict[str, float] = {}
     for kind in _ORDER:

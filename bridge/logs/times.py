@@ -39,21 +39,32 @@ _END = (
     r"(?:(?P<offset>(?:\s?(?:UTC|GMT)[+-]\d{1,2}(?::?\d{2})?|[+-]\d{2}(?::?\d{2})?|\s[+-]\d{2}:?\d{2}))(?!\d|:\d)"
     r"|\s?(?P<zone>Z|UTC|GMT|" + _NAMES + r")\b|\s(?P<place>[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z_-]+){1,2})(?=\]))?"
 )
-_DAYS = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*"
-_MONTH = r"(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
+_DAYS = r"(?i:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*)"
+_MONTH = r"(?i:(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*)"
 
 _SHORT = r"(?P<year>\d{2})(?P<month>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|3[01])"  # only what can be a date: six digits are much else
+
+# The offset in minutes, as three digits.
+_DB2 = (
+    r"(?P<year>\d{4})[-.](?P<month>\d{2})[-.](?P<day>\d{2})-(?P<hour>\d{2})\.(?P<minute>\d{2})\.(?P<second>\d{2})[.:](?P<fraction>\d{1,9})"
+    r"(?P<minutes>[+-]\d{3}(?!\d))?"
+)
+_DIGITS = (
+    r"(?P<year>(?:19|20)\d{2})(?P<month>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|3[01])(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<second>[0-5]\d)"
+    r"(?:[.,](?P<fraction>\d{1,9}))?(?![\d.])" + _END
+)
 
 _SHAPES: Final = (
     r"(?:" + _DAYS + r"\s)?(?P<year>\d{4})[-/.](?P<month>\d{2})[-/.](?P<day>\d{2})(?:[T_]|,? {1,2}T?)" + _CLOCK + _END,
     r"(?P<day>\d{2})/" + _MONTH + r"/(?P<year>\d{4})[: ]" + _CLOCK + _END,
-    r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})-(?P<hour>\d{2})\.(?P<minute>\d{2})\.(?P<second>\d{2})\.(?P<fraction>\d{1,9})",
+    _DB2,
+    _DIGITS,
     r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})[-T ]" + _CLOCK + _END,
     r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})[T:](?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?"
     + _END,
     r"(?:" + _DAYS + r",?\s)?(?P<day>\d{1,2})[ -]" + _MONTH + r"[ -](?P<year>\d{4}|\d{2})(?:[ T]|::)" + _CLOCK + _END,
     r"(?:" + _DAYS + r"\s)?" + _MONTH + r"\s+(?P<day>\d{1,2}),?\s(?P<year>\d{4}),?\s" + _CLOCK + _END,
-    r"(?:" + _DAYS + r"\s)?" + _MONTH + r"\s+(?P<day>\d{1,2})\s" + _CLOCK + r"(?:\s(?P<abbreviation>[A-Z]{3,4}))?\s(?P<year>\d{4})\b",
+    r"(?:" + _DAYS + r"\s)?" + _MONTH + r"\s+(?P<day>\d{1,2})\s" + _CLOCK + r"(?:\s(?P<abbreviation>[A-Z]{3,4}))?\s(?P<year>(?:19|20)\d{2})\b",
     r"(?:" + _DAYS + r"\s)?" + _MONTH + r"\s+(?P<day>\d{1,2})\s" + _CLOCK,
     r"(?P<month>\d{2})-(?P<day>\d{2})[\s|]" + _CLOCK + r"(?![^\s\]])",
     r"(?P<month>\d{2})/(?P<day>\d{2})-" + _CLOCK + r"(?!\S)",
@@ -70,6 +81,8 @@ _SECOND: Final = 1_000_000
 _DAY: Final = 86_400 * _SECOND
 _FARTHEST: Final = timedelta(days=1)
 _WHOLE: Final = re.compile(r"\d{1,12}", re.ASCII)
+_COMPACT: Final = re.compile(r"(?:19|20)\d{12}(?!\d)", re.ASCII)
+"""A date and a time in fourteen digits: as a number of any unit it would lie before 2000, or behind 2600."""
 _NUMBER: Final = re.compile(r"-?\d{1,19}(?:\.\d+)?(?:[eE]\+?\d+)?", re.ASCII)
 _FAST: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})", re.ASCII)
 _HEAD: Final = re.compile(
@@ -150,7 +163,7 @@ def parse_text(text: str, clockwork: Clockwork) -> int:
     fast = _iso(text)
     if fast is not None:
         return fast
-    if _NUMBER.fullmatch(text):
+    if _NUMBER.fullmatch(text) and not _COMPACT.match(text):
         return _epoch(int(text) if text.lstrip("-").isdigit() else float(text))
     for pattern in _patterns():
         match = pattern.match(text)
@@ -321,6 +334,8 @@ def _with_year(parts: tuple[int, int, int, int, int, int], clockwork: Clockwork)
 
 def _located(local: datetime, parts: dict[str, str | None], shown: str, clockwork: Clockwork) -> int:
     """Put the local time on the UTC axis."""
+    if parts.get("minutes"):
+        return micros((local - timedelta(minutes=int(str(parts["minutes"])))).replace(tzinfo=UTC))
     offset = parts.get("offset")
     if offset:
         delta = _offset(offset.strip().removeprefix("UTC").removeprefix("GMT"))

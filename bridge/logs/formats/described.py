@@ -30,17 +30,18 @@ _FIELDS: Final = (
     r"|[\w.-]+@[\w.-]*(?=\s)"  # app@shop
     r"|[\w./-]{1,80}\.\w{1,5}:\d+(?::\S{1,80})?(?=\s)"  # cmd/web.go:242:runWeb()
     r"|[\w.-]{1,60}\s+\[\d+\]:|(?:[^\s:\[]{0,80}:){1,3}\[\d+\]:"  # fail2ban.actions [12]:, 10.0.0.1(5):app@shop:[7]:
+    r"|[\w.-]{1,60}\[\d[\d:]*\]:?(?=\s)"  # unbound[77:0]
     r"|[\w-]{1,40}:(?=\s))"  # queries:
 )
 _SPACE: Final = r"[\s|,;]*(?:-\s+)?"
 _LEVEL: Final = re.compile(
     rf"(?P<before>(?:{_FIELDS}{_SPACE}){{0,6}}?)"
     rf"(?:[\[<(|{{]\s*(?:[\w. -]{{0,40}}[:/.])?(?P<shut>{_ANY}|[TVDIWEFNC])\s*(?:[:,/][^\]>)|}}\n]{{0,80}})?[\]>)|}}]:?"
-    rf"|(?P<upper>{UPPER}|LOG)(?=[\s:,|\]\[/(-]|$)(?!\s*\|\s*(?:{UPPER})\s*\|)(?:/[\w-]{{1,40}})?"
+    rf"|(?P<upper>{UPPER}|LOG)(?=[\s:,|>\]\[/(-]|$)(?!\s*\|\s*(?:{UPPER})\s*\|)(?:/[\w-]{{1,40}})?"
     rf"|[\w./-]{{1,60}}[.\[](?P<dotted>{UPPER})\]?:"  # app.ERROR:, util.py[DEBUG]:
     rf"|(?P<colon>{_ANY}|LOG|STATEMENT|DETAIL|HINT)(?=\s?:(?:\s|$))"
     rf"|(?P<wide>{_ANY}|LOG)(?=\t|\s\s|:\S)"
-    r"|(?P<letter>[TVDIWEFC])(?=!\s|\s+[\w.$/-]+\s*(?:\(\s*\d+\))?:|\s+[A-Z]+\s+\[|\s\[))"
+    r"|(?P<letter>[TVDIWEFC])(?=!\s|\s+[\w.$/-]+\s*(?:\(\s*\d+\))?:|\s+[A-Z]+\s+\[|\s\[|\s\|\s))"
     r"[\]>|!]*[\s:,|]*(?:-\s+)?(?P<rest>.*)",
     re.DOTALL,
 )
@@ -53,7 +54,10 @@ _OFTEN: Final = re.compile(
 _WORDED: Final = re.compile(r"[A-Z]\w{2,20} (?:(?P<fatal>Fatal )|Parse |Recoverable )?(?P<level>[Ee]rror|[Ww]arning|[Nn]otice): ")
 """PHP Fatal error: ..."""
 _FIRST: Final = re.compile(rf"(?:{_LOWER})(?=\s)", re.IGNORECASE)
-_LATER: Final = re.compile(r"(?:\S+\s+){1,8}?(?P<level>TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|SEVERE|CRITICAL|FATAL):\s")
+_LATER: Final = re.compile(
+    r"(?:(?:\S+\s+){1,8}?(?P<level>TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|SEVERE|CRITICAL|FATAL):\s"
+    r"|\S+\s+(?P<second>TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|SEVERE|CRITICAL|FATAL)\s)"
+)
 _SPRING: Final = re.compile(
     r"(?:\[(?P<app>[^\],\n]*)(?:,(?P<trace>[0-9a-f]*),(?P<span>[0-9a-f]*))?[^\]\n]*\]\s+)?(?P<pid>\d+)\s+---\s+"
     r"(?P<brackets>(?:\[[^\]\n]*\]\s*){1,4})(?P<logger>\S+)\s*:\s(?P<rest>.*)",
@@ -98,7 +102,7 @@ def _levelled(rest: str, record: Record) -> str | None:
         if found := _FIRST.match(rest):
             record["level"] = found[0]
         elif found := _LATER.match(rest):
-            record["level"] = found["level"]
+            record["level"] = found["level"] or found["second"]
         elif found := _WORDED.match(rest):
             record["level"] = "FATAL" if found["fatal"] else found["level"]
         elif "HTTP/" in rest and (status := _STATUS.search(rest)):

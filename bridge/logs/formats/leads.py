@@ -18,7 +18,9 @@ from bridge.logs.times import Clockwork, TimeError, parse_head, parse_text
 _FARTHEST: Final = 160
 _MOST_WORDS: Final = 12
 _FEWEST: Final = 0.05
-_PLACE: Final = re.compile(r"(?<![\w.])(?=\d|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* )")
+_PLACE: Final = re.compile(
+    r"(?<![\w.])(?=\d|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* )", re.IGNORECASE
+)
 _EPOCH: Final = re.compile(r"1\d{9}(?:\.\d{1,9}|\d{3}|\d{6}|\d{9})?(?![\w.-])")
 _WORD: Final = re.compile(r"(\[[^\]\n]*\]\S*|\S+)\s+")
 _TAIL: Final = re.compile(r"\S*$")

@@ -19,7 +19,7 @@ from bridge.logs.times import Clockwork, TimeError, on_day, parse_head, parse_te
 
 _DAYS_AND_MONTHS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _MAYBE_HEAD: Final = re.compile(
-    rf"(?:\[?(?P<level>{UPPER})\]?[:\s-]{{1,4}})?\[?(?=\d\d|\d[/.-]|(?:{_DAYS_AND_MONTHS}))",
+    rf"(?:\[?(?P<level>{UPPER})\]?[:\s-]{{1,10}})?\[?(?=\d\d|\d[/.-]|(?:{_DAYS_AND_MONTHS}))",
     re.IGNORECASE,
 )
 _GLOG: Final = re.compile(
