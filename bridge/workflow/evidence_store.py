@@ -68,9 +68,17 @@ class _Written:
         import pyarrow.parquet as pq
 
         if self._writer is None:
-            # Without dictionaries: half the time to write, and zstd finds the repetitions of a large result itself.
+            # Without dictionaries: half the time to write, and zstd finds the repetitions of a large result itself. Without the least
+            # and greatest value of each group: rows come in no order, and a reader takes all of them.
             self._writer = pq.ParquetWriter(
-                self._path, parts[0].schema, compression="zstd", version="2.6", store_schema=False, use_dictionary=False
+                self._path,
+                parts[0].schema,
+                compression="zstd",
+                version="2.6",
+                store_schema=False,
+                use_dictionary=False,
+                write_statistics=False,
+                write_batch_size=_STREAMED_GROUP,
             )
         try:
             table = pa.concat_tables([part.cast(self._writer.schema) for part in parts]).combine_chunks()
