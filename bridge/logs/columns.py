@@ -83,23 +83,23 @@ def _lines_of(scanner: Scanner, head: bytes) -> _Lines | None:
     wide = sorted({name.partition(".")[0] for name in looked if "." in name} - set(extra) - set(keys.values()))
     columns = list(dict.fromkeys(keys.values()))
     behind = {part: [name for name in _behind(options[part].names, keys[part]) if name not in {*extra, *wide}] for part in keys}
-    others = [name for name in dict.fromkeys(name for names in behind.values() for name in names) if name not in columns]
-    kinds = (("c", columns, str | None), ("x", [*extra, *wide], None), ("o", others, Any))
-    attributes = {name: f"{kind}{number}" for kind, names, _ in kinds for number, name in enumerate(names)}
     # A field that would win over a chosen name, or leads to one inside, may only be null: else the scanner decides.
-    shape = msgspec.defstruct(
-        "Line",
-        [(attributes[name], value, None) for _, names, value in kinds for name in names],
-        rename={attribute: name for name, attribute in attributes.items()},
-        gc=False,
-    )
     return _Lines(
-        decoder=msgspec.json.Decoder(shape),
+        decoder=_decoder({f"c{number}": name for number, name in enumerate(columns)}, str | None, [*extra, *wide]),
+        behind={
+            part: _decoder({"own": keys[part]} | {f"o{n}": name for n, name in enumerate(names)}, Any) for part, names in behind.items()
+        },
         mapper=mapper,
         keys=keys,
         columns=columns,
-        behind={part: tuple(attributes[name] for name in names) for part, names in behind.items()},
     )
+
+
+def _decoder(names: dict[str, str], kind: Any, nothing: Sequence[str] = ()) -> Any:
+    """Return what decodes lines to objects with these attributes; `nothing`: fields that may only be null."""
+    renamed = names | {f"x{number}": name for number, name in enumerate(nothing)}
+    fields = [(attribute, kind if attribute in names else None, None) for attribute in renamed]
+    return msgspec.json.Decoder(msgspec.defstruct("Line", fields, rename=renamed, gc=False))
 
 
 def _sane(ends: Iterable[int | None]) -> bool:
@@ -123,8 +123,8 @@ class _Lines:
     mapper: Mapper
     keys: dict[str, str]
     columns: list[str]
-    behind: dict[str, tuple[str, ...]]
-    """Of each part, the attributes of the names that count where its own has no value."""
+    behind: dict[str, Any]
+    """For each part, what decodes its own field and those that count where it has no value."""
 
     def table(self, data: bytes | memoryview, offset: int) -> pa.Table | None:
         """Return the events of a chunk, or None."""
@@ -143,7 +143,7 @@ class _Lines:
             return None
         by_name = {name: pa.array(list(map(operator.attrgetter(f"c{n}"), found)), pa.string()) for n, name in enumerate(self.columns)}
         get = {part: by_name[name] for part, name in self.keys.items()}
-        elsewhere = any(values.null_count and self._elsewhere(found, part) for part, values in get.items())
+        elsewhere = any(values.null_count and self._elsewhere(data, part) for part, values in get.items())
         messages = get.get("message")
         bare = get["at"].null_count or ("level" in get and get["level"].null_count)  # a name that is rare may have the level
         if elsewhere or bare or (messages is not None and (messages.null_count or _longest(messages) > MESSAGE_LIMIT)):
@@ -170,14 +170,11 @@ class _Lines:
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return None
 
-    def _elsewhere(self, found: list[Any], part: str) -> bool:
-        """Tell whether one of the objects has no value under the chosen name of a part, but one under a name that comes later."""
-        own = operator.attrgetter(f"c{self.columns.index(self.keys[part])}")
-        for name in self.behind[part]:
-            other = operator.attrgetter(name)
-            if any(other(one) is not None and own(one) is None for one in found):
-                return True
-        return False
+    def _elsewhere(self, data: bytes | memoryview, part: str) -> bool:
+        """Tell whether one of the lines has no value under the chosen name of a part, but one under a name that comes later."""
+        decoder = self.behind[part]
+        others = [name for name in decoder.type.__struct_fields__ if name != "own"]
+        return any(line.own is None and any(getattr(line, name) is not None for name in others) for line in decoder.decode_lines(data))
 
     def lists(self, data: bytes | memoryview, lines: int) -> Columns | None:
         """Return the events of a chunk of so many lines, or None; only the parts that are read."""
@@ -186,7 +183,7 @@ class _Lines:
             return None
         by_name = {name: list(map(operator.attrgetter(f"c{n}"), found)) for n, name in enumerate(self.columns)}
         get = {part: by_name[name] for part, name in self.keys.items()}
-        if any(None in values and self._elsewhere(found, part) for part, values in get.items()):
+        if any(None in values and self._elsewhere(data, part) for part, values in get.items()):
             return None
         times = micros(get["at"])
         messages = get.get("message")

@@ -279,6 +279,7 @@ def main() -> int:
     global HARNESS  # noqa: PLW0603 - measured once, before everything
     os.environ["BRIDGE_CACHE"] = str(CACHE)
     os.environ["PYTHONHASHSEED"] = "0"
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled once, for us and for the peers
     if not list(LOGS.glob("*.jsonl")):
         if not MAKER.exists():
             print(f"skipped: no logs in {LOGS}, and no generator at {MAKER}")
