@@ -7,13 +7,13 @@ again here, levels get their usual names, and what a cap cut is said.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from bridge.logs.ask import Answer
 from bridge.logs.names import level_of
-from bridge.logs.question import Question
+from bridge.logs.question import EVER, Question
 from bridge.logs.records import MESSAGE_LIMIT, Event
 from bridge.logs.scan import FileReport, Tally
 
@@ -209,6 +209,11 @@ def steps_by_events(remote: RemoteLogs, question: Question, by: str, windows: Se
     from bridge.logs.steps_here import steps_of, within
     from bridge.logs.store import events_table
 
+    if windows:  # what lies outside is not fetched
+        first, last = min(start for start, _ in windows), max(end for _, end in windows)
+        start = first if question.start is None else max(first, question.start)
+        end = last if question.end is None else min(last, question.end)
+        question = replace(question, start=start if start > -EVER else None, end=end if end < EVER else None)
     answer = answer_from(remote, question)
     table = events_table(answer.rows, answer.rows.order().tolist())
     return steps_of(within(table, windows), by=by, name=remote.name, problems=answer.problems())

@@ -118,11 +118,15 @@ class Steps:
     """What a placeholder begins with."""
     most: int = MOST
     problems: list[str] = field(default_factory=list)
+    counted: Totals | None = None
+    """What was counted already."""
 
     def totals(self) -> Totals:
         """Count the lines."""
-        row = self._rows("", sql.totals(self.events), 1)[0]
-        return Totals(**{name: row[name] or 0 for name in Totals.__slots__})
+        if self.counted is None:
+            row = self._rows("", sql.totals(self.events), 1)[0]
+            self.counted = Totals(**{name: row[name] or 0 for name in Totals.__slots__})
+        return self.counted
 
     def texts(self) -> list[Text]:
         """Return the different texts; RefusedError where two of them have one key, which no two of a billion have by chance."""

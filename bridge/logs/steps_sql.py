@@ -20,6 +20,8 @@ POD: Final = "-[0-9a-f]{8,10}-[0-9a-z]{5}$"
 _MINUTE: Final = 60_000_000
 _UNITS: Final = {"traces": '"trace"', "accounts": '"account"', "minutes": f'CAST("us" - "us" % {_MINUTE} AS VARCHAR)'}
 _DECADES: Final = range(-6, 12)
+_WHOLE: Final = 2
+"""The decade from which on whole numbers are rounded."""
 
 # Everything here is made of our own words; values are bound.
 # ruff: noqa: S608
@@ -59,7 +61,7 @@ def waits(events: str, order: str) -> str:
     columns = f'"unit", "step", "nth", "us" - max("us") {window} AS "gap", max("step") {window} AS "previous"'
     after = f'SELECT {columns} FROM ({_numbered(events, order)}) AS "numbered"'
     longest = f'SELECT "unit", "previous", "step", max("gap") AS "wait" FROM ({after}) AS "after" WHERE "nth" > 1 GROUP BY "unit", "previous", "step"'
-    cell = rounded('CAST("wait" AS DOUBLE)')
+    cell = rounded('CAST("wait" AS DOUBLE)', whole=True)
     cells = f'SELECT "unit", "previous", "step", {cell} AS "cell" FROM ({longest}) AS "longest"'
     return f'SELECT "previous", "step", "cell", count(*) AS "traces", min("unit") AS "one" FROM ({cells}) AS "cells" GROUP BY "previous", "step", "cell"'
 
@@ -102,15 +104,18 @@ def first_with(fields: str, mark: str, *, rounds: bool) -> str:
     return f'SELECT min("us") AS "first" FROM ({fields}) AS "fields" WHERE "grp" = {mark}group AND "field" = {mark}name AND {value} = {mark}value'
 
 
-def rounded(value: str) -> str:
+def rounded(value: str, *, whole: bool = False) -> str:
     """Return a number (DOUBLE) rounded down to 1 to 2.5 %: steps of 2 from 100 on, of 5 from 200, of 10 from 500, of 20 from 1,000, ...
 
-    Whole numbers stay whole below 1e15, and every product computes the same: only products and quotients of whole numbers.
+    Whole numbers stay whole, up to 1e12, and every product computes the same: only products and quotients of whole numbers.
+    `whole`: the value is one.
     """
-    cases = [f"WHEN abs({value}) < 0.000001 THEN CAST(0 AS DOUBLE)"]
-    for decade in _DECADES:
+    decades = _DECADES[_DECADES.index(_WHOLE) :] if whole else _DECADES
+    least = _decimal(1, decades[0])
+    cases = [f"WHEN abs({value}) < {least} THEN {value if whole else 'CAST(0 AS DOUBLE)'}"]
+    for decade in decades:
         for limit, step in ((2, 2), (5, 5), (10, 10)):
-            times, parts = (10 ** (2 - decade), step) if decade < 2 else (1, step * 10 ** (decade - 2))  # noqa: PLR2004 - two digits are kept
+            times, parts = (10 ** (_WHOLE - decade), step) if decade < _WHOLE else (1, step * 10 ** (decade - _WHOLE))
             cell = f"floor({value} * {times}.0 / {parts}.0) * {parts}.0 / {times}.0"
             cases.append(f"WHEN abs({value}) < {_decimal(limit, decade)} THEN {cell}")
     return f"CASE {' '.join(cases)} ELSE {value} END"

@@ -148,7 +148,7 @@ class SqlLogs:
         template = "template" in counting.fields
         text = sql.counts(self._source(), where, bucket, fields, template=template)
         rows, cut = self._run(text, values, self.caps[1])
-        counting.add_groups(self._group(row, counting, unit) for row in rows)
+        counting.add_groups(self._group(row, counting, unit) for row in rows if row["events"])  # without groups there is always one row
         if not cut:
             return []
         return [f"{self.name}: cut at the cap of {self.caps[1]:,} groups: the counts are too low; narrow the question"]
@@ -233,7 +233,9 @@ class SqlLogs:
     def _event(self, row: Mapping[str, Any]) -> Event:
         attributes = {name: row[name] for name in self._extra() if row.get(name) is not None}
         return event_of(
-            (row["at"] - EPOCH) // timedelta(microseconds=1), dict(row), json.dumps(attributes, default=str, ensure_ascii=False)
+            (row["at"] - EPOCH) // timedelta(microseconds=1),
+            dict(row),
+            json.dumps(attributes, default=str, ensure_ascii=False, separators=(",", ":")),
         )
 
     def _group(self, row: Mapping[str, Any], counting: Counting, unit: str | None) -> tuple[Any, ...]:

@@ -76,10 +76,7 @@ def _side(args: argparse.Namespace, side: str) -> Steps:
     asked = replace(log_questions.question(args, attributes=True), whole=True)  # every line is counted
     remote = log_questions.cluster(args)
     if remote is not None:
-        if windows:  # what lies outside is not asked for
-            start, end = min(start for start, _ in windows), max(end for _, end in windows)
-            asked = replace(asked, start=start if start > -EVER else None, end=end if end < EVER else None)
-        steps = remote.steps(asked, args.by, windows if len(windows) > 1 else ())
+        steps = remote.steps(asked, args.by, windows)
     else:
         answer = log_questions.ask_files(args, files, asked)
         table = within(events_table(answer.rows, answer.rows.order().tolist()), windows)

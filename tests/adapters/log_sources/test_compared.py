@@ -36,12 +36,12 @@ ACCOUNTS = """SELECT a.id AS account_id, a.id AS name, 'team' AS plan, 'UK' AS r
 SIDES = ("--before", "2026-03-10T00:00Z..2026-03-11T00:00Z", "--after", "2026-03-11T00:00Z..2026-03-12T00:00Z")
 
 
-def events() -> list[tuple[Any, ...]]:
+def events(orders: int = 150) -> list[tuple[Any, ...]]:
     """Two days of orders; on the second some are not loaded, so that the step after it is missing, and others come later."""
     chance = random.Random(4)
     rows: list[tuple[Any, ...]] = []
     for day in (0, 1):
-        for n in range(150):
+        for n in range(orders):
             start = START + timedelta(days=day, seconds=60 * n)
             wait = 10 + 30 * day + chance.randrange(9)
             steps = [
@@ -65,10 +65,17 @@ def events() -> list[tuple[Any, ...]]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from chdb.session import Session
+    root = stores(tmp_path_factory.mktemp("stores"))
+    with duckdb.connect(str(root / "accounts.duckdb")) as connection:
+        connection.execute("CREATE TABLE customers AS SELECT 'acc_' || range AS id FROM range(30)")
+    (root / "views").mkdir()
+    (root / "views" / "accounts.sql").write_text(ACCOUNTS, encoding="utf-8")
+    return root
 
-    root = tmp_path_factory.mktemp("stores")
-    rows = events()
+
+def stores(root: Path, orders: int = 150, engines: tuple[str, ...] = ("duckdb", "clickhouse")) -> Path:
+    """Write the events as a file and into each engine."""
+    rows = events(orders)
     lines = [json.dumps(dict(zip(NAMES, (row[0].isoformat(), *row[1:]), strict=True))) for row in rows]
     (root / "events.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     with duckdb.connect(str(root / "store.duckdb")) as connection:
@@ -76,10 +83,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         connection.execute(
             f"INSERT INTO events SELECT \"at\", level, service, account_id, trace_id, message, region, ms FROM read_json('{root}/events.jsonl', columns={{'at': 'TIMESTAMPTZ', level: 'VARCHAR', service: 'VARCHAR', account_id: 'VARCHAR', trace_id: 'VARCHAR', message: 'VARCHAR', region: 'VARCHAR', ms: 'BIGINT'}})"  # noqa: S608 - a folder of the test
         )
-    with duckdb.connect(str(root / "accounts.duckdb")) as connection:
-        connection.execute("CREATE TABLE customers AS SELECT 'acc_' || range AS id FROM range(30)")
-    (root / "views").mkdir()
-    (root / "views" / "accounts.sql").write_text(ACCOUNTS, encoding="utf-8")
+    if "clickhouse" in engines:
+        _clickhouse(root, rows)
+    return root
+
+
+def _clickhouse(root: Path, rows: list[tuple[Any, ...]]) -> None:
+    from chdb.session import Session
+
     (root / "store").mkdir()
     session: Any = Session(str(root / "store"))  # type: ignore[no-untyped-call]
     try:
@@ -93,7 +104,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         session.query(f"INSERT INTO logs.events VALUES {values}")  # noqa: S608 - rows of the test
     finally:
         session.close()
-    return root
 
 
 def _literal(value: Any) -> str:
@@ -140,14 +150,12 @@ def test_templates_and_what_is_different(folder: Path, capsys: pytest.CaptureFix
 
 def test_every_group_and_several_stretches_of_time(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parts = ("--before", "2026-03-10T00:00Z..2026-03-10T01:00Z", "2026-03-10T01:10Z..2026-03-10T23:00Z", "--after", "2026-03-11T00:00Z..")
-    answers: dict[str, list[Any]] = {}
+    answers: dict[str, Any] = {}
     for product in ("files", "duckdb"):
         configured(folder, product)
-        found = [answer(folder, capsys, "compare", *SIDES, "--by", by)[0] for by in ("region", "level")]
-        found.append(answer(folder, capsys, "compare", *parts, "--level", "INFO")[0])
-        answers[product] = placeless(found)
+        answers[product] = placeless(answer(folder, capsys, "compare", *parts, "--by", "region")[0])
     assert answers["duckdb"] == answers["files"]
-    assert answers["files"][2]["lines_before"] < answers["files"][0]["lines_before"]
+    assert answers["files"]["lines_before"] < sum(row[0] < START + timedelta(days=1) for row in events())
 
 
 def test_an_unknown_group_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
