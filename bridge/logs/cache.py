@@ -27,7 +27,7 @@ from bridge.logs.store import Rejects, Rows
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION: Final = 1
+VERSION: Final = 2
 _HEAD: Final = 4096
 _SNIFFED: Final = 256 * 1024
 _ROWS: Final = 250_000
@@ -181,6 +181,9 @@ def ingest(file: LogFile, base: Path) -> tuple[Entry, int]:
     stem = f"{_manifest(file, base).stem}-{identity.mtime:x}-{identity.size:x}"
     try:
         made, end, form = _parts(file, base, stem, begin, identity.size)
+        if kept and old is not None and form != old.form:  # more lines tell another format: what was kept was read as the one before
+            kept, begin = (), 0
+            made, end, form = _parts(file, base, stem, begin, identity.size)
     except reading.damage() as error:
         raise reading.ReadError(f"ends early or is damaged: {error}") from error
     entry = Entry(version=VERSION, name=file.name, form=form, identity=identity, parts=(*kept, *made))

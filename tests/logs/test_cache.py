@@ -120,3 +120,17 @@ def test_compressed_files_are_kept_too(tmp_path: Path) -> None:
         fitting = cached(file, base, question)
         assert fitting == [row for row in everything if question.fits(Event._make((*row[:6], "{}", row[6])))]
         assert fitting
+
+
+def test_a_file_whose_further_lines_tell_another_format_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(
+        "".join(f"host{n} 2026-03-10T02:00:{n % 60:02}Z INFO something happened number {n}\n" for n in range(80)), encoding="utf-8"
+    )
+    file = log_file(path)
+    before, _ = cache.ingest(file, tmp_path / "kept")
+    with path.open("a", encoding="utf-8") as stream:
+        stream.writelines(f"2026-03-10T03:{n // 60:02}:{n % 60:02}Z ERROR plain {n}\n" for n in range(300))
+    after, _ = cache.ingest(file, tmp_path / "kept")
+    assert before.form != after.form
+    assert cached(file, tmp_path / "kept") == scanned(file)
