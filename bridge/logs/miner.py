@@ -20,7 +20,7 @@ from bridge.logs.template_store import KnownTemplate, KnownTemplates
 from bridge.logs.tokens import DATES, TYPED, Tokens, skeleton, tokens
 from bridge.text.mask import PASSES, template_id
 
-ALGORITHM: Final = "template-2026-11"
+ALGORITHM: Final = "template-2026-11-22"
 """Ids of different algorithms are not compared."""
 _CHUNK: Final = 16_384
 """Messages that are collapsed at a time: few enough to stay in the processor's cache."""

@@ -1,12 +1,14 @@
 """Mine templates from distinct masked texts, with no threshold that depends on the data set.
 
-Three questions are asked of all texts at once, never of one line after another, so the order of lines changes nothing:
+Five questions are asked of all texts at once, never of one line after another, so the order of lines changes nothing:
 
-1. Which texts are equal but for *soft* tokens (values by their shape) and optional values (`()` and `(<*>)`)?
-2. Where texts are equal but for one token, is that place a variable? It is when the place says so (behind `user`,
-   inside quotes; behind `=` where a value by its shape is seen as well), when many words were seen there, or when
-   most of them were seen in such a place elsewhere. Never the first word, a key, or a truth value.
-3. Are they records of the same keys, in which several values vary at once?
+1. Which texts are equal but for *soft* tokens (values by their shape, quoted or in records) and optional values (`()` and `(<*>)`)?
+2. Which differ in identifiers only (`module_wait`, `TermUpdate`), however many, and say enough besides?
+3. Where groups are equal but for one token, is that place a variable? It is when the place says so (behind `user`, behind `=`
+   in the middle of a record), when three words or more were seen there, when a value by its shape was seen there as well,
+   or when most of its words were seen in such a place elsewhere. Never a truth value, an exception, a key; the first word
+   only when much is the same behind it. Asked again of what the answers made equal.
+4. Which have a few words where another has one value (`invalid user test user from`)?
 
 What is joined becomes one template: the tokens on which all members agree, wildcards elsewhere.
 Ideas: masks before mining and work on distinct texts (measured in the reference), positions by their words rather than
@@ -15,23 +17,29 @@ a similarity threshold (Brain, TSC 2023; IPLoM, KDD 2009), merging of templates 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from bridge.logs.tokens import Tokens, is_name, is_soft, is_word, skeleton, tokens
+from bridge.logs.tokens import TRUTH, Tokens, is_constant, is_identifier, is_plain, is_soft, is_word, skeleton, tokens
 from bridge.text.mask import WILDCARD
 
+FEW: Final = 3
+"""Different words in one place of otherwise equal texts that make it a variable; two where they are no plain words."""
 MANY: Final = 5
-"""Different words in one place of otherwise equal texts that make it a variable."""
-_RECORD: Final = 3
-"""Keys from which a text is a record."""
-_TRUTH: Final = frozenset({"true", "false", "yes", "no", "on", "off"})
+"""The same for the value of a last key, which may be what a text is about."""
+LOTS: Final = 10
+"""The same where only one word stays the same."""
+_ENOUGH: Final = 3
+"""Words that must stay the same around names."""
+_MOST: Final = 4
+"""Words that must stay the same behind a first word that varies, one more where it is no label (`eth0: ...`)."""
+_ROUNDS: Final = 4
+_PHRASE: Final = (3, 5)
+"""Tokens of two and three words."""
 _NOUNS: Final = frozenset({"user", "username", "login", "account", "tenant", "customer", "host", "hostname", "server"})
 """Words behind which a name stands, in any product."""
 _OPEN: Final = {"(": ")", "[": "]", "{": "}", '"': '"', "'": "'"}
-_FEWEST_WORDS: Final = 2
-"""Words that must stay the same around a variable: one word says too little."""
 
 Slot = dict[str, Tokens]
 
@@ -70,10 +78,13 @@ def mine(texts: Sequence[str], together: Sequence[Sequence[str]] = ()) -> list[s
     known = [sorted({keys[text] for text in members}) for members in together]
     for same in known:
         groups.join(same)
-    _join_optional(groups, sorted(set(keys.values())))
-    _join_slots(groups, sorted(set(keys.values())))
-    _join_records(groups, sorted(set(keys.values())))
-    _join_known(groups, sorted(set(keys.values())), known)
+    order = sorted(set(keys.values()))
+    _join_optional(groups, order)
+    _join_named(groups, order)
+    _join_frequent(groups, order)
+    _join_slots(groups, order)
+    _join_phrases(groups, order)
+    _join_known(groups, order, known)
     members: dict[Tokens, set[Tokens]] = defaultdict(set)
     for text, key in keys.items():
         members[groups.root(key)].add(split[text])
@@ -82,12 +93,18 @@ def mine(texts: Sequence[str], together: Sequence[Sequence[str]] = ()) -> list[s
 
 
 def _render(members: set[Tokens]) -> str:
-    """Return the tokens on which all members agree; of members that differ in length, the longest ones."""
-    longest = max(map(len, members))
-    columns = zip(*(parts for parts in members if len(parts) == longest), strict=True)
-    shown = (column[0] if len(set(column)) == 1 else WILDCARD for column in columns)
+    """Return the tokens on which all members agree; of members that differ in length, those of the most frequent one, then with more wildcards."""
+    by_length: dict[int, list[Tokens]] = defaultdict(list)
+    for parts in members:
+        by_length[len(parts)].append(parts)
+    forms = [(len(same), _common(same)) for same in by_length.values()]
+    _, shown = max(forms, key=lambda form: (form[0], form[1].count(WILDCARD), len(form[1])))
     # What is a value and partly masked is masked: `/dev/sda<*>` would only widen when the next disk comes.
     return "".join(WILDCARD if len(part) > 1 and WILDCARD in part and is_soft(part) else part for part in shown)
+
+
+def _common(same: Sequence[Tokens]) -> Tokens:
+    return same[0] if len(same) == 1 else tuple(column[0] if len(set(column)) == 1 else WILDCARD for column in zip(*same, strict=True))
 
 
 def _join_optional(groups: Groups, keys: Sequence[Tokens]) -> None:
@@ -118,6 +135,39 @@ def _shorten(found: list[str]) -> None:
         del found[start + 2 + inside.index("=") : -1]
 
 
+def _join_named(groups: Groups, keys: Sequence[Tokens]) -> None:
+    """Join texts that differ in identifiers only, in several at once."""
+    by_rest: dict[Tokens, list[Tokens]] = defaultdict(list)
+    for key in keys:
+        words = [place for place, part in enumerate(key) if is_word(part)]
+        names = [place for place in words[1:] if is_identifier(key[place]) and key[place + 1 : place + 2] != ("=",)]
+        if names and len(words) - len(names) >= _ENOUGH:
+            by_rest[_but(key, names)].append(key)
+    for same in by_rest.values():
+        groups.join(same)
+
+
+def _join_frequent(groups: Groups, keys: Sequence[Tokens]) -> None:
+    """Join lots of texts that differ in several plain words at once: those that are rare at their place, beside frequent ones."""
+    counts: Counter[tuple[int, int, str]] = Counter()
+    for key in keys:
+        size = len(key)
+        counts.update((size, place, part) for place, part in enumerate(key) if is_word(part))
+    by_rest: dict[Tokens, list[Tokens]] = defaultdict(list)
+    for key in keys:
+        size = len(key)
+        found = {place: counts[size, place, part] for place, part in enumerate(key) if is_word(part)}
+        if len(found) < _ENOUGH:
+            continue
+        most = max(found.values())
+        rare = [place for place, count in found.items() if count * LOTS <= most and key[place + 1 : place + 2] != ("=",)]
+        if rare and 2 * len(rare) <= len(found) and rare[0] != min(found):
+            by_rest[_but(key, rare)].append(key)
+    for same in by_rest.values():
+        if len(same) >= LOTS:
+            groups.join(same)
+
+
 def _join_slots(groups: Groups, keys: Sequence[Tokens]) -> None:
     names = {
         key[place]
@@ -125,19 +175,55 @@ def _join_slots(groups: Groups, keys: Sequence[Tokens]) -> None:
         for place in range(2, len(key))
         if key[place - 1] == "=" and key[place - 2].lower() in _NOUNS and key[place].isalpha()
     }
-    unsure: list[Slot] = []
-    for (place, before, after), slot in _slots(keys).items():
-        verdict = _is_variable(before, after, slot)
-        if verdict:
-            groups.join(list(slot.values()))
-            if before[place - 1 :] != ("=",):
-                names.update(slot)
-        elif verdict is None:
-            unsure.append(slot)
-    names.discard(WILDCARD)
-    for slot in unsure:
-        if 2 * len(names & slot.keys()) >= len(slot):
-            groups.join(list(slot.values()))
+    forms = {key: key for key in keys}
+    for _ in range(_ROUNDS):
+        unsure: list[Slot] = []
+        for (place, before, after), slot in _slots(sorted(forms)).items():
+            verdict = _is_variable(before, after, slot)
+            if verdict:
+                groups.join([forms[form] for form in slot.values()])
+                if before[place - 1 :] != ("=",):
+                    names.update(slot)
+            elif verdict is None:
+                unsure.append(slot)
+        names.discard(WILDCARD)
+        for slot in unsure:
+            if 2 * len(names & slot.keys()) >= len(slot):
+                groups.join([forms[form] for form in slot.values()])
+        joined = _forms(groups, keys)
+        if joined.keys() == forms.keys():
+            break
+        forms = joined
+
+
+def _forms(groups: Groups, keys: Sequence[Tokens]) -> dict[Tokens, Tokens]:
+    """Return what the texts of each group have in common, for each length, and one text of the group."""
+    same: dict[tuple[Tokens, int], list[Tokens]] = defaultdict(list)
+    for key in keys:
+        same[groups.root(key), len(key)].append(key)
+    return {_common(members): members[0] for members in same.values()}
+
+
+def _join_phrases(groups: Groups, keys: Sequence[Tokens]) -> None:
+    """Join a text that has a few plain words where another has one value, and is equal before and behind it."""
+    forms = _forms(groups, keys)
+    gaps: dict[tuple[Tokens, Tokens], Tokens] = {}
+    around: set[tuple[int, int, str, str]] = set()
+    for form in sorted(forms):
+        words = [place for place, part in enumerate(form) if is_word(part)]
+        for place in range(words[0] + 1, words[-1]) if words else ():
+            if form[place] == WILDCARD:
+                gaps[form[:place], form[place + 1 :]] = forms[form]
+                around.add((len(form), place, form[place - 1], form[place + 1]))
+    for form in sorted(forms):
+        for start in range(1, len(form) - min(_PHRASE)):
+            for size in _PHRASE:
+                end = start + size
+                if end >= len(form) or (len(form) - size + 1, start, form[start - 1], form[end]) not in around:
+                    continue
+                gap = gaps.get((form[:start], form[end:]))
+                if gap is not None and all(word == " " if at % 2 else word.isalpha() for at, word in enumerate(form[start:end])):
+                    groups.join([forms[form], gap])
 
 
 def _slots(keys: Sequence[Tokens]) -> Mapping[tuple[int, Tokens, Tokens], Slot]:
@@ -159,30 +245,38 @@ def _slots(keys: Sequence[Tokens]) -> Mapping[tuple[int, Tokens, Tokens], Slot]:
 
 
 def _places(key: Tokens) -> list[int]:
-    """Return where a text may have a variable: not at its first word, not at a key, not where little else is said."""
+    """Return where a text may have a variable: not at a key, at its first word only where much else is said."""
     words = [place for place, part in enumerate(key) if is_word(part)]
-    values = [place for place, part in enumerate(key) if part == WILDCARD]
-    first = words[0] if words else len(key)
+    if not words:
+        return []
     last = len(key) - 1
-    enough = [place for place in words[1:] if len(words) - 1 >= _FEWEST_WORDS and not (place < last and key[place + 1] == "=")]
-    return enough + ([place for place in values if place > first] if len(words) >= _FEWEST_WORDS else [])
+    behind = range(words[0] + 1, last + 1)
+    return [
+        place
+        for place in ((0, *behind) if len(words) >= _MOST else behind)
+        if key[place] == WILDCARD or (is_word(key[place]) and not (place < last and key[place + 1] == "="))
+    ]
 
 
 def _is_variable(before: Tokens, after: Tokens, slot: Slot) -> bool | None:
     """Tell whether a place holds a variable; None: only if its words are known as values from elsewhere."""
-    if not _TRUTH.isdisjoint(word.lower() for word in slot):
-        return False
-    near = next((part for part in reversed(before) if part != " "), "")
     words = slot.keys() - {WILDCARD}
-    if near == "=":
-        return WILDCARD in slot or len(slot) >= MANY
-    if near in _OPEN and after[:1] == (_OPEN[near],):
-        return WILDCARD in slot or near in "\"'" or len(slot) >= MANY
-    if near.lower() in _NOUNS or len(slot) >= MANY:
-        return True
-    if WILDCARD in slot and all(is_name(word) for word in words):
-        return True
-    return None
+    if any(word.lower() in TRUTH or is_constant(word) for word in words):
+        return False
+    shared = sum(map(is_word, before)) + sum(map(is_word, after))
+    seen = len(slot) > len(words)
+    if not before:
+        return (seen or len(slot) >= FEW) and shared >= _MOST + (after[0] != ":")
+    near = next((part for part in reversed(before) if part != " "), "")
+    if near == "=" and shared > 1:
+        return seen or len(slot) >= MANY or "=" in after
+    named = not any(map(is_plain, words))
+    if shared == 1:
+        sure = len(slot) >= LOTS or (seen and named)
+        return sure or (None if seen else False)
+    bracketed = seen and near in _OPEN and after[:1] == (_OPEN[near],)
+    sure = len(slot) >= FEW or near.lower() in _NOUNS or bracketed or (named and (seen or shared >= _ENOUGH))
+    return sure or None
 
 
 def _join_known(groups: Groups, keys: Sequence[Tokens], known: Sequence[Sequence[Tokens]]) -> None:
@@ -206,24 +300,3 @@ def _join_known(groups: Groups, keys: Sequence[Tokens], known: Sequence[Sequence
 
 def _but(key: Tokens, places: Sequence[int]) -> Tokens:
     return tuple(WILDCARD if place in places else part for place, part in enumerate(key))
-
-
-def _join_records(groups: Groups, keys: Sequence[Tokens]) -> None:
-    """Join records of the same keys in which two values or more vary at once, and none of them is a truth value."""
-    by_keys: dict[Tokens, list[tuple[Tokens, Tokens]]] = defaultdict(list)
-    for key in keys:
-        places = [place for place in range(1, len(key)) if key[place - 1] == "=" and (is_word(key[place]) or key[place] == WILDCARD)]
-        quoted = [place for place in range(2, len(key)) if key[place - 1] in "\"'" and key[place - 2] == "=" and is_word(key[place])]
-        if len(places) + len(quoted) < _RECORD:
-            continue
-        values = {*places, *quoted}
-        rest = tuple(WILDCARD if place in values else part for place, part in enumerate(key))
-        by_keys[rest].append((key, tuple(key[place] for place in sorted(values))))
-    for records in by_keys.values():
-        first_of: dict[Tokens, list[tuple[Tokens, Tokens]]] = defaultdict(list)
-        for key, values_of in records:
-            truths = tuple(value if value.lower() in _TRUTH else "" for value in values_of)
-            first_of[truths].append((key, values_of))
-        for same in first_of.values():
-            if any(sum(a != b for a, b in zip(one, two, strict=True)) > 1 for _, one in same[:50] for _, two in same[:50]):
-                groups.join([key for key, _ in same])

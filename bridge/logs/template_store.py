@@ -1,7 +1,7 @@
 """Templates that are known from earlier runs: a JSON file that keeps ids when templates widen or merge.
 
 ```json
-{"algorithm": "template-2026-11",
+{"algorithm": "template-2026-11-22",
  "templates": [{"id": "0b1f…", "template": "session opened for user <*>", "aliases": ["77ab…"], "members": ["session opened for user root"]}]}
 ```
 

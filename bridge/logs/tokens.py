@@ -8,6 +8,8 @@ Names of exceptions and dotted names of constants (`intent.action.SCREEN_ON`) ar
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from bridge.text.mask import WILDCARD
@@ -28,6 +30,13 @@ TYPED: Final = (
     (r"\b[A-Za-z]:\\[^\s\"',;)\]}]*", WILDCARD),
     (r"(?:\b[A-Za-z0-9-]+\.)+[A-Za-z]{2,}:<\*>([\s,;)\]}]|$)", WILDCARD + r"\1"),  # a host and its port
     (r"::ffff:<\*>|<\*>(?::<\*>)+", WILDCARD),
+    (r"<(?:[A-Za-z_]|<\*>)(?:[^<>]|<\*>|<locals>|<lambda>)* at <\*>>", WILDCARD),  # an object as Python shows it
+    (r"<(?:[A-Za-z_]|<\*>)(?:[^<>]|<\*>|<locals>|<lambda>)* of <\*>>", WILDCARD),
+    # A record inside a text, up to three deep; a text that is a record itself says with it what happened.
+    (r"(\w[:=,]? ?)\{['\"](?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}", r"\1" + WILDCARD),
+    *((r"([\w>\])])\{[^{}]*\}", r"\1" + WILDCARD),) * 3,
+    (r"<\*>(?:\[[^\[\]]*\])+", WILDCARD),
+    (r"<\*>(?:<\*>)+", WILDCARD),
     (r"<\*> ?(?:[KMGTP]i?)?B\b", WILDCARD),
     (r"<<\*> ?(?:sec|secs|ms|us|ns|s|min)\b", WILDCARD),
     (r"=[\w.]*[(\[{]<\*>[)\]}]([\s,;)\]}\"]|$)", "=" + WILDCARD + r"\1"),  # an object behind a key: ws=WorkSource{<*>}
@@ -40,41 +49,97 @@ _CONSTANT: Final = re.compile(r"(?:Exception|Error|Throwable)\b|\.[A-Z][A-Z0-9_]
 _NUMBERED: Final = re.compile(r"[A-Za-z]+[_/]?<\*>")
 """A kind and its number: `blk_<*>`, `alt<*>`, `HTTP/<*>`; the kind is a word."""
 _HEX: Final = re.compile(r"[a-f]{6,}")
+_IDENTIFIER: Final = re.compile(r"_|[a-z][A-Z]|[.-]\w")
+_REMEMBERED: Final = 1 << 16
 _LONGEST_REPEAT: Final = 12
-_LONGEST_QUOTE: Final = 5
+_LONGEST_QUOTE: Final = 30
+_RECORD: Final = 3
+"""Keys from which a text is a record."""
+_QUOTES: Final = frozenset("\"'")
+_BYTES: Final = frozenset("bru")
+"""Letters that Python puts before a quote."""
+_ENDS: Final = frozenset(" ,;()[]{}=\"'<>")
+"""What ends the value of a key."""
+_FIELD: Final = frozenset({":", " ", WILDCARD})
+TRUTH: Final = frozenset({"true", "false", "yes", "no", "on", "off"})
 
 Tokens = tuple[str, ...]
 
 
 def tokens(masked: str) -> Tokens:
     """Split a masked text at its delimiters; joined they give the text again. Repeated parts that hold values are one."""
-    return collapsed(_quoted(TOKEN.findall(masked)))
+    return collapsed(_whole_values(_quoted(TOKEN.findall(masked))))
 
 
 def _quoted(parts: list[str]) -> list[str]:
-    """Put a few plain words between two double quotes together: they are one value."""
-    if parts.count('"') < 2:  # noqa: PLR2004 - a pair
+    """Put what stands between two quotes together: it is one value, but for the request line of HTTP, whose method says what happened."""
+    found: list[str] = []
+    starts: dict[str, int] = {}
+    for place, part in enumerate(parts):
+        found.append(part)
+        if part not in _QUOTES:
+            continue
+        start = starts.pop(part, None)
+        if start is not None and not (place + 1 < len(parts) and _is_text(parts[place + 1])):
+            inside = found[start + 1 : -1]
+            if 1 < len(inside) <= _LONGEST_QUOTE and not any(word.startswith("HTTP/") for word in inside):
+                found[start + 1 : -1] = ["".join(inside)]
+                starts = {quote: at for quote, at in starts.items() if at < start}
+        elif part == '"' or place == 0 or parts[place - 1] in _BYTES or not _is_text(parts[place - 1]):
+            starts[part] = len(found) - 1
+    return found if _speaks(found) else parts
+
+
+def _speaks(parts: Sequence[str]) -> bool:
+    """Tell whether a text says something outside of quotes, keys and their values: without that its quotes say what happened."""
+    ends = ["", *parts, ""]
+    return any(
+        is_word(part) and before != "=" and after != "=" and not (before in _QUOTES and before == after)
+        for before, part, after in zip(ends, parts, ends[2:], strict=False)
+    )
+
+
+def _is_text(token: str) -> bool:
+    return token[-1].isalnum() or token[-1] in "_>"
+
+
+def _whole_values(parts: list[str]) -> list[str]:
+    """Put what stands behind `=` together up to the next blank, comma or bracket, where a text is a record."""
+    if parts.count("=") < _RECORD:
         return parts
     found: list[str] = []
-    start = -1
     for part in parts:
-        found.append(part)
-        if part != '"':
-            continue
-        inside = found[start + 1 : -1] if start >= 0 else []
-        if 1 < len(inside) <= _LONGEST_QUOTE and all(word == " " or word.isalpha() for word in inside):
-            found[start + 1 : -1] = ["".join(inside)]
-            start = -1
+        if len(found) > 1 and found[-2] == "=" and part not in _ENDS and found[-1] not in _ENDS:
+            found[-1] += part
         else:
-            start = len(found) - 1
+            found.append(part)
     return found
 
 
+@lru_cache(_REMEMBERED)
 def is_word(token: str) -> bool:
     """Tell whether a token is more than a delimiter or a wildcard."""
-    return token != WILDCARD and (len(token) > 1 or token.isalnum())
+    return token != WILDCARD and any(map(str.isalnum, token))
 
 
+@lru_cache(_REMEMBERED)
+def is_plain(token: str) -> bool:
+    """Tell whether a token is a word as sentences have them: letters, none of them large but the first."""
+    stem = token.rstrip(".,!?")
+    return stem.isalpha() and (stem.islower() or (len(stem) > 1 and not any(map(str.isupper, stem[1:]))))
+
+
+def is_identifier(token: str) -> bool:
+    """Tell whether a token is a name as programs have them: `module_wait`, `TermUpdate`, `a.b`, `x-y`; exceptions are none."""
+    return not is_plain(token) and _IDENTIFIER.search(token) is not None and not is_constant(token)
+
+
+def is_constant(token: str) -> bool:
+    """Tell whether a token names what happened: an exception or a dotted constant."""
+    return _CONSTANT.search(token) is not None
+
+
+@lru_cache(_REMEMBERED)
 def is_soft(token: str) -> bool:
     """Tell whether the shape of a token says that it is a value."""
     if WILDCARD in token:
@@ -84,27 +149,46 @@ def is_soft(token: str) -> bool:
     if "\\" in token or "@" in token:
         return len(token) > 2  # noqa: PLR2004 - more than the sign alone
     if "." in token:
-        return _DOTTED.fullmatch(token) is not None and _CONSTANT.search(token) is None
+        return _DOTTED.fullmatch(token) is not None and not is_constant(token)
     return _HEX.fullmatch(token) is not None
 
 
-def is_name(token: str) -> bool:
-    """Tell whether a token has a dot or an at sign inside, as names of hosts, files and people do."""
-    return any(sign in token[1:-1] for sign in ".@")
-
-
 def skeleton(parts: Tokens) -> Tokens:
-    """Return the tokens with soft ones as wildcards; a key (`name=`) stays."""
+    """Return the tokens with soft ones, quoted ones and values of records as wildcards; a key (`name=`) stays.
+
+    Where no word would be left, names stay: they are all that is said.
+    """
     last = len(parts) - 1
-    return tuple(
-        WILDCARD if len(part) > 1 and is_soft(part) and not (place < last and parts[place + 1] == "=") else part
+    signs = [place for place, part in enumerate(parts) if part == "=" and 0 < place < last and is_word(parts[place - 1])]
+    # The last value is decided like any word: `user=root` at the end of a text may be what it is about.
+    values = {place + 1 for place in signs[:-1]} if len(signs) >= _RECORD else set()
+    quoted = not _QUOTES.isdisjoint(parts) and _speaks(parts)
+    key = tuple(
+        WILDCARD
+        if (len(part) > 1 and is_soft(part) and not (place < last and parts[place + 1] == "="))
+        or (quoted and 0 < place < last and _is_quoted(parts, place))
+        or (place in values and is_word(part) and part.lower() not in TRUTH)
+        else part
         for place, part in enumerate(parts)
     )
+    return key if any(map(is_word, key)) else tuple(WILDCARD if WILDCARD in part else part for part in parts)
+
+
+def _is_quoted(parts: Tokens, place: int) -> bool:
+    """Tell whether a token stands alone between quotes and is neither a key of a record nor a truth value."""
+    quote = parts[place - 1]
+    if quote not in _QUOTES or parts[place + 1] != quote or not is_word(parts[place]) or parts[place].lower() in TRUTH:
+        return False
+    after = parts[place + 2] if place + 2 < len(parts) else ""
+    before = next((part for part in reversed(parts[: place - 1]) if part != " "), "")
+    return not (after in (":", "=") and before in ("{", ","))
 
 
 def collapsed(parts: list[str]) -> Tokens:
     """Return the tokens with neighbouring repeats of a group that holds a value as one: lists of any length are one kind."""
     shapes = list(skeleton(tuple(parts)))
+    if sum(WILDCARD in shape for shape in shapes) <= 1:
+        return tuple(parts)
     found: list[str] = []
     place = 0
     while place < len(parts):
@@ -132,6 +216,7 @@ def _repeat(parts: list[str], place: int) -> int:
             place + size < len(parts)
             and parts[place + size] == parts[place]
             and parts[place : place + size] == parts[place + size : place + 2 * size]
+            and not _FIELD.issuperset(parts[place : place + size])
         ):
             return size
     return 0

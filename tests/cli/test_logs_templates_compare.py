@@ -30,7 +30,7 @@ def test_one_line_out_for_each_line_in(tmp_path: Path, capsys: pytest.CaptureFix
     assert [row["line"] for row in rows] == [1, 2, 3, 4]
     assert [row["template"] for row in rows] == ["wrote <*> rows", "", "export failed", "wrote <*> rows"]
     assert list(rows[0]) == ["line", "template_id", "template"]
-    assert document["algorithm"] == "template-2026-11"
+    assert document["algorithm"] == "template-2026-11-22"
     assert {row["template_id"]: row["lines"] for row in document["templates"]}[rows[0]["template_id"]] == 2
 
 

@@ -101,11 +101,9 @@ def test_templates_that_merge_keep_all_their_ids() -> None:
     states = [
         "job moved to state queued now",
         "job moved to state running now",
-        "job moved to state failed now",
-        "job moved to state held now",
     ]
     one = mined(states)
-    assert len(one.ids) == 4
+    assert len(one.ids) == 2
     two = mined(["job moved to state done now"], one.templates)
     assert two.texts == ("job moved to state <*> now",)
     assert two.known == (True,)
