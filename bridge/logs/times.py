@@ -64,13 +64,20 @@ _SHAPES: Final = (
     + _END,
     r"(?:" + _DAYS + r",?\s)?(?P<day>\d{1,2})[ -]" + _MONTH + r"[ -](?P<year>\d{4}|\d{2})(?:[ T]|::)" + _CLOCK + _END,
     r"(?:" + _DAYS + r"\s)?" + _MONTH + r"\s+(?P<day>\d{1,2}),?\s(?P<year>\d{4}),?\s" + _CLOCK + _END,
-    r"(?:" + _DAYS + r"\s)?" + _MONTH + r"\s+(?P<day>\d{1,2})\s" + _CLOCK + r"(?:\s(?P<abbreviation>[A-Z]{3,4}))?\s(?P<year>(?:19|20)\d{2})\b",
+    r"(?:"
+    + _DAYS
+    + r"\s)?"
+    + _MONTH
+    + r"\s+(?P<day>\d{1,2})\s"
+    + _CLOCK
+    + r"(?:\s(?P<abbreviation>[A-Z]{3,4}))?\s(?P<year>(?:19|20)\d{2})\b",
     r"(?:" + _DAYS + r"\s)?" + _MONTH + r"\s+(?P<day>\d{1,2})\s" + _CLOCK,
     r"(?P<month>\d{2})-(?P<day>\d{2})[\s|]" + _CLOCK + r"(?![^\s\]])",
     r"(?P<month>\d{2})/(?P<day>\d{2})-" + _CLOCK + r"(?!\S)",
+    r"(?P<month>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|3[01])/(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<second>[0-5]\d)\.(?P<fraction>\d{3,6})(?!\d)",
     _SHORT + r"\s{1,2}" + _CLOCK + r"(?!\S)",
     _SHORT + r" (?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<second>[0-5]\d)(?!\S)",
-    r"(?P<first>\d{1,4})(?P<sign>[/.-])(?P<second_part>\d{1,2})(?P=sign)(?P<third>\d{4}|\d{2}),?[ T]" + _CLOCK + _END,
+    r"(?P<first>\d{1,4})(?P<sign>[/.-])(?P<second_part>\d{1,2})(?P=sign)(?P<third>\d{4}|\d{2})(?:,?[ T]| - )" + _CLOCK + _END,
     r"(?P<year>\d{4})-W(?P<week>\d{2})-(?P<weekday>[1-7])[T ]" + _CLOCK + _END,
     r"(?P<year>\d{4})-(?P<ordinal>\d{3})[T ]" + _CLOCK + _END,
 )

@@ -34,6 +34,7 @@ _BEHIND: Final = "],:|; \t"
 _COLOURS: Final = re.compile(r"(?<![\w.-])(?:\x1b\[[\d;]*[mK])+|(?:\x1b\[[\d;]*[mK])+(?![\w.-])")
 """Colours for a terminal; not inside a word, which would be another one without them."""
 _SAMPLED: Final = 200
+_CLOSING: Final = {"(": ")", "<": ">", '"': '"'}
 
 
 def plain(clockwork: Clockwork, lines: Sequence[str] = ()) -> Format:
@@ -80,7 +81,8 @@ def _led(text: str, lead: Lead, clockwork: Clockwork) -> Outcome:
     if found is None:
         return _headless(text, clockwork)
     at, begin, end = found
-    before, rest = text[:begin], text[end:].lstrip(_BEHIND + ')>"')
+    before = text[:begin]
+    rest = text[end:].removeprefix(_CLOSING.get(before[-1:], " ")).lstrip(_BEHIND)
     level, rest = mark_level(before, rest)
     if not rest.strip("= "):
         rest = ""
