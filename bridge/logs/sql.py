@@ -56,22 +56,33 @@ def one_of(column: str, wanted: Iterable[str], values: Values) -> str:
 
 def counts(source: str, where: str, bucket: str | None, fields: Iterable[str], *, template: bool) -> str:
     """Return the query that counts: columns bucket (if any), the fields, whole and part (for templates, as in `texts`), events."""
-    groups = [*([f'{bucket} AS "bucket"'] if bucket else []), *(f'"{name}"' for name in fields), *(_parts() if template else ())]
+    fields = [f'"{name}"' for name in fields]
+    groups = [*([f'{bucket} AS "bucket"'] if bucket else []), *fields]
+    if template:
+        return _texts(source, where, groups, [*(['"bucket"'] if bucket else []), *fields])
     by = f" GROUP BY {', '.join(str(number + 1) for number in range(len(groups)))}" if groups else ""
     columns = ", ".join([*groups, 'count(*) AS "events"'])
     return f"SELECT {columns} FROM {source} WHERE {where}{by}"  # noqa: S608 - made of our own words; values are bound
 
 
 def texts(source: str, where: str) -> str:
-    """Return the query for the different messages, their values shrunk to `0`: columns whole, part, events.
+    """Return the query for the messages that differ in more than their values: columns whole, part, events.
 
-    A message of several lines comes back as `whole`, of all others only what `bridge.logs.collapse` leaves of them.
+    Of messages of several lines one comes back as `whole`, of all others only `part`, what `bridge.logs.collapse` leaves of them.
     """
-    columns = ", ".join([*_parts(), 'count(*) AS "events"'])
-    return f"SELECT {columns} FROM {source} WHERE {where} GROUP BY 1, 2"  # noqa: S608 - made of our own words; values are bound
+    return _texts(source, where, [], [])
 
 
-def _parts() -> tuple[str, str]:
-    odd = 'strpos("message", chr(10)) > 0'
+def _texts(source: str, where: str, groups: list[str], names: list[str]) -> str:
     part = f"regexp_replace(\"message\", {text(VALUE)}, '0', 'g')"
-    return f'CASE WHEN {odd} THEN "message" END AS "whole"', f"CASE WHEN {odd} THEN '' ELSE {part} END AS \"part\""
+    columns = ", ".join([*groups, '"message" AS "bridge_said"', f'{part} AS "bridge_shrunk"'])
+    inner = f"SELECT {columns} FROM {source} WHERE {where}"  # noqa: S608 - made of our own words; values are bound
+    lines = 'strpos("bridge_shrunk", chr(10)) > 0'
+    shown = (
+        *names,
+        f'CASE WHEN {lines} THEN min("bridge_said") END AS "whole"',
+        f'CASE WHEN {lines} THEN \'\' ELSE "bridge_shrunk" END AS "part"',
+        'count(*) AS "events"',
+    )
+    by = ", ".join([*names, '"bridge_shrunk"'])
+    return f'SELECT {", ".join(shown)} FROM ({inner}) AS "shrunk" GROUP BY {by}'  # noqa: S608 - as above

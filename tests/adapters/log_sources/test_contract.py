@@ -101,6 +101,23 @@ def caps(source: SqlLogs) -> None:
     assert "too low" in answer_from(small, contract.question({}), counting=counting).problems()[0]
 
 
+def test_of_stack_traces_that_differ_in_values_one_comes_back(tmp_path: Path) -> None:
+    import duckdb
+
+    source = duckdb_logs(tmp_path)
+    with duckdb.connect(str(tmp_path / "store.duckdb")) as connection:
+        connection.execute(
+            "INSERT INTO logs.events SELECT TIMESTAMPTZ '2026-03-10T04:00:00Z', 'ERROR', 'jobs', NULL, NULL, "
+            "'job ' || i || ' failed' || chr(10) || 'Caused by: a.b.LostException: row ' || i, 'eu' FROM range(500) AS t(i)"
+        )
+    texts = source.texts(contract.question({"services": ["jobs"]}))
+    assert list(texts.whole.values()) == [500]
+    counting = Counting(fields=("template",))
+    answer_from(source, contract.question({"services": ["jobs"]}), counting=counting)
+    assert [count for _, count in counting.groups()] == [500]
+    assert list(counting.templates.values()) == ["job <*> failed | a.b.LostException"]
+
+
 def test_a_wrong_part_of_bridge_yaml_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         open_source(options(tmp_path, path="x", table="a; drop", columns={"at": "ts", "x": 'a"b'}), product="duckdb")
