@@ -47,6 +47,7 @@ def _connect(target: Mapping[str, str], seconds: float) -> Any:
         login_timeout=CONNECT_SECONDS,
         network_timeout=int(seconds) + CONNECT_SECONDS,
         paramstyle="pyformat",
+        interpolate_empty_sequences=True,  # else a % in a query without values would reach the server twice
         autocommit=False,
         application="ticket_bridge",
     )
