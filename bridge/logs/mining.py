@@ -4,11 +4,12 @@ Five questions are asked of all texts at once, never of one line after another, 
 
 1. Which texts are equal but for *soft* tokens (values by their shape, quoted or in records) and optional values (`()` and `(<*>)`)?
 2. Which differ in identifiers only (`module_wait`, `TermUpdate`), however many, and say enough besides?
-3. Where groups are equal but for one token, is that place a variable? It is when the place says so (behind `user`, behind `=`
-   in the middle of a record), when three words or more were seen there, when a value by its shape was seen there as well,
-   or when most of its words were seen in such a place elsewhere. Never a truth value, an exception, a key; the first word
-   only when much is the same behind it. Asked again of what the answers made equal.
-4. Which have a few words where another has one value (`invalid user test user from`)?
+3. Which differ only in words that are rare at their place, beside words that lots of texts have there?
+4. Where groups are equal but for one token, is that place a variable? It is when the place says so (behind `user`, behind `=`
+   in the middle of a record), when several words were seen there (the fewer words stay the same, the more), when a value by
+   its shape was seen there as well, or when most of its words were seen in such a place elsewhere. Never a truth value, an
+   exception, a key; the first word only when much is the same behind it. Asked again of what the answers made equal.
+5. Which have a few words where another has one value (`invalid user test user from`)?
 
 What is joined becomes one template: the tokens on which all members agree, wildcards elsewhere.
 Ideas: masks before mining and work on distinct texts (measured in the reference), positions by their words rather than
@@ -25,13 +26,13 @@ from bridge.logs.tokens import TRUTH, Tokens, is_constant, is_identifier, is_pla
 from bridge.text.mask import WILDCARD
 
 FEW: Final = 3
-"""Different words in one place of otherwise equal texts that make it a variable; two where they are no plain words."""
+"""Different words in one place of otherwise equal texts that make it a variable; two where they are names."""
 MANY: Final = 5
-"""The same for the value of a last key, which may be what a text is about."""
+"""The same where only two words stay the same, and for the value of a last key, which may be what a text is about."""
 LOTS: Final = 10
 """The same where only one word stays the same."""
 _ENOUGH: Final = 3
-"""Words that must stay the same around names."""
+"""Words that must stay the same around names, and around few words."""
 _MOST: Final = 4
 """Words that must stay the same behind a first word that varies, one more where it is no label (`eth0: ...`)."""
 _ROUNDS: Final = 4
@@ -264,7 +265,7 @@ def _is_variable(before: Tokens, after: Tokens, slot: Slot) -> bool | None:
     if any(word.lower() in TRUTH or is_constant(word) for word in words):
         return False
     shared = sum(map(is_word, before)) + sum(map(is_word, after))
-    seen = len(slot) > len(words)
+    seen = any(WILDCARD in word for word in slot)
     if not before:
         return (seen or len(slot) >= FEW) and shared >= _MOST + (after[0] != ":")
     near = next((part for part in reversed(before) if part != " "), "")
@@ -274,9 +275,12 @@ def _is_variable(before: Tokens, after: Tokens, slot: Slot) -> bool | None:
     if shared == 1:
         sure = len(slot) >= LOTS or (seen and named)
         return sure or (None if seen else False)
-    bracketed = seen and near in _OPEN and after[:1] == (_OPEN[near],)
-    sure = len(slot) >= FEW or near.lower() in _NOUNS or bracketed or (named and (seen or shared >= _ENOUGH))
-    return sure or None
+    if seen and (named or (near in _OPEN and after[:1] == (_OPEN[near],))):
+        return True
+    enough = shared >= _ENOUGH
+    # Two words in capitals are rather verbs of a protocol (`Sending PUBREC to`) than names.
+    names = named and enough and not all(map(str.isupper, words))
+    return names or near.lower() in _NOUNS or len(slot) >= (FEW if enough else MANY) or None
 
 
 def _join_known(groups: Groups, keys: Sequence[Tokens], known: Sequence[Sequence[Tokens]]) -> None:
