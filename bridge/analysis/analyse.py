@@ -11,7 +11,8 @@ from bridge.analysis import log_statements as tell
 from bridge.analysis import statements as say
 from bridge.analysis.attributes import items_of
 from bridge.analysis.cohort import Account, Membership, accounts_of, cohort, membership, related_tickets
-from bridge.analysis.compare import BrokenSteps, broken_steps
+from bridge.analysis.compare import broken_steps
+from bridge.analysis.comparison import BrokenSteps
 from bridge.analysis.concentration import Concentrations, concentrations
 from bridge.analysis.contrast import Contrasts, contrasts
 from bridge.analysis.events import Events, account_events, changes_of, micros

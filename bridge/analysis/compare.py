@@ -16,10 +16,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bridge.analysis.comparison import BrokenSteps, Comparison, Difference, GroupRank, Kind
 from bridge.analysis.exemplars import Event, Place, Spot, event_spots, fetched
 from bridge.analysis.field_values import shifts
 from bridge.analysis.log_tables import ERRORS
@@ -30,7 +31,7 @@ from bridge.analysis.statistics import ALPHA, RATIO_FLOOR, corrected, corrected_
 from bridge.logs.miner import ALGORITHM
 from bridge.logs.steps import Steps, Unit
 from bridge.logs.steps_here import steps_of
-from bridge.model.finding import BrokenStep, Effect, LogLine
+from bridge.model.finding import BrokenStep, Effect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,81 +40,12 @@ if TYPE_CHECKING:
 
     from bridge.logs.template_store import KnownTemplates
 
-Kind = Literal["missing", "new", "more", "latency", "value", "gone", "fewer"]
 _FEWEST = 3
 _LISTED = 20
 _EXEMPLARS = 3
 _PRICE = {"missing": 2, "up": 4, "waits": 10, "values": 10, "down": 20}
 """What a kind's q-values are multiplied by: the 5 % are shared, most of them goes to what breaks (the parts add up to one)."""
 _ORDER: dict[str, int] = {"missing": 0, "new": 0, "more": 0, "latency": 3, "value": 3, "gone": 4, "fewer": 4}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One thing that is different now. Counts are of the comparison's unit; `group` is who it points to."""
-
-    kind: Kind
-    group: str
-    statement: str
-    """May hold log text: untrusted."""
-    template_id: str
-    template: str
-    aliases: tuple[str, ...] = ()
-    """Ids that the template had before it widened, as far as they were recorded."""
-    follows: str | None = None
-    """missing, latency: the template that it normally comes directly after."""
-    follows_group: str | None = None
-    instead: str | None = None
-    """missing: the template that most often comes in its place; None: nothing comes."""
-    field: str | None = None
-    position: str | None = None
-    """Where in the code the event is written, when the logs say so."""
-    follows_position: str | None = None
-    instead_position: str | None = None
-    count: float
-    total: int
-    count_before: float
-    total_before: int
-    effect: Effect
-    p_value: float
-    q_value: float
-    first: int = 0
-    """Units in which nothing else of this list went wrong earlier."""
-    usual: bool = False
-    """missing: what comes instead came there before, too, only less often: maybe other things are asked for."""
-    exemplars: tuple[LogLine, ...] = ()
-    exemplars_before: tuple[LogLine, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupRank:
-    """A group and how much points to it, the most suspicious first."""
-
-    group: str
-    first: int
-    """Units that broke here first."""
-    findings: int
-    q_value: float
-    """Of its best finding."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """The answer, and what it was looked for in."""
-
-    by: str
-    unit: str
-    algorithm: str
-    groups: tuple[GroupRank, ...]
-    findings: tuple[Difference, ...]
-    lines: int
-    lines_before: int
-    units: int
-    units_before: int
-    tried: int
-    """Hypotheses of all kinds."""
-    not_compared: tuple[str, ...] = ()
-    """Groups that only one side holds, and questions that need traces where there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,19 +149,6 @@ def _novel(sides: Sides, result: Tested, place: int, *, gone: bool) -> _Found:
         return _Found(item=item, before=spots)
     places = np.flatnonzero(sides.now.traces.kind == kind)
     return _Found(item=item, now=spots, broken=sides.now.traces.trace[places], places=places, sure=level_of(side, kind) in ERRORS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokenSteps:
-    """What breaks in the traces of a case's logs, and what was tried."""
-
-    found: tuple[BrokenStep, ...] = ()
-    tried: int = 0
-    traces: int = 0
-    traces_before: int = 0
-    best_q: float = 1.0
-    seen: int | None = None
-    """Traces with a step that never broke before which would have been seen broken."""
 
 
 def broken_steps(before: pa.Table, after: pa.Table, *, methods: int = 1, texts: Mapping[str, str] | None = None) -> BrokenSteps:

@@ -12,7 +12,7 @@ from bridge.model.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bridge.analysis.compare import BrokenSteps
+    from bridge.analysis.comparison import BrokenSteps
     from bridge.analysis.novelty import Novelties
     from bridge.model.finding import BrokenStep, NovelTemplate
 

@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from bridge.analysis.compare import Comparison, compare
+from bridge.analysis.compare import compare
+from bridge.analysis.comparison import Comparison
 from bridge.analysis.field_values import line_of_code
 
 MINUTE = 60_000_000

@@ -20,7 +20,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bridge.analysis.compare import Comparison, compare
+from bridge.analysis.compare import compare
+from bridge.analysis.comparison import Comparison
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("BRIDGE_CORPORA", ROOT / ".." / "shared" / "corpora")) / "trainticket"

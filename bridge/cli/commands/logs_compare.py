@@ -12,7 +12,7 @@ from bridge.errors import ExitCode, InputError
 from bridge.logs.question import EVER
 
 if TYPE_CHECKING:
-    from bridge.analysis.compare import Comparison
+    from bridge.analysis.comparison import Comparison
     from bridge.logs.steps import Steps
 
 _HINT = "bridge logs compare --before FILE... --after FILE...   or: bridge logs compare FILE... --before TIME..TIME --after TIME..TIME"
@@ -34,7 +34,8 @@ _FINDINGS = (
 
 def run(args: argparse.Namespace) -> int:
     """Compare two sets of events and print what is different, the likeliest cause first."""
-    from bridge.analysis.compare import Difference, compare_steps
+    from bridge.analysis.compare import compare_steps
+    from bridge.analysis.comparison import Difference
 
     if not args.before or not args.after:
         raise InputError("which logs are compared?", hint=_HINT)
