@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -123,7 +125,9 @@ class Counting:
             return
         from bridge.logs.collapse import shrunk
 
-        self.texts.update(zip(self.waiting, shrunk(self.messages), strict=True))
+        texts = shrunk(self.messages)
+        short = {text: without_ids(text) for text in set(texts)}
+        self.texts.update(zip(self.waiting, map(short.__getitem__, texts), strict=True))
         self.waiting.clear()
         self.messages.clear()
 
@@ -152,6 +156,23 @@ class Counting:
             value: str | None = getattr(event, name)
             return value
         return as_text(field_of(msgspec.json.decode(event.attributes), name))
+
+
+def without_ids(text: str) -> str:
+    """Return a shrunk text with its UUIDs masked: their letters leave many texts different, and each would be kept for every group.
+
+    Its template stays: it is the mask that comes next anyway, where no date stands that could take a part of a UUID first.
+    """
+    if "-" not in text or "0:0" in text:
+        return text
+    from bridge.logs.tokens import UUID
+
+    return _compiled(UUID[0]).sub(UUID[1], text)
+
+
+@lru_cache(maxsize=1)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.ASCII)
 
 
 def fitting(columns: Columns, question: Question) -> list[int] | None:

@@ -19,7 +19,7 @@ from typing import IO, Any, Final
 from bridge.logs.question import Needles
 from bridge.logs.records import Event, Format, Joined, Mapper
 
-CHUNK: Final = 1024 * 1024
+CHUNK: Final = 2 * 1024 * 1024
 """Bytes searched at once: they stay in the processor's cache."""
 PROBES: Final = 96
 SLACK: Final = 60 * 1_000_000

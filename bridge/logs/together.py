@@ -88,12 +88,7 @@ def plan(files: Sequence[LogFile], question: Question, counting: Counting | None
 
 def read(pieces: Sequence[Piece], processes: int, question: Question, answer: Answer, limit: int | None, counting: Counting | None) -> None:
     """Read the pieces and add what they have to the answer, as one process would."""
-    # What they all need is imported before they are there.
-    if counting is not None or question.levels:
-        from bridge.logs import columns, places  # noqa: F401
-    if any(reading.compressed(file.path) for file, _ in pieces):
-        with suppress(ImportError):
-            import_module("isal.igzip")
+    _prepare(pieces, question, counting)
     own = counting.fresh() if counting is not None else None
 
     def work(number: int) -> tuple[Answer, Part | None]:
@@ -127,6 +122,17 @@ def read(pieces: Sequence[Piece], processes: int, question: Question, answer: An
                     _account(pieces[place][0], before, answer)
                     before.clear()
             place += 1
+
+
+def _prepare(pieces: Sequence[Piece], question: Question, counting: Counting | None) -> None:
+    """Import what all processes need before they are there."""
+    if counting is not None or question.levels:
+        from bridge.logs import columns, places  # noqa: F401
+    if counting is not None and "template" in counting.fields:
+        from bridge.logs import collapse, tokens  # noqa: F401
+    if any(reading.compressed(file.path) for file, _ in pieces):
+        with suppress(ImportError):
+            import_module("isal.igzip")
 
 
 def _seen(file: LogFile) -> tuple[int, bool]:

@@ -18,10 +18,11 @@ _DELIMITERS = r"\s=,;:()\[\]{}\"'|<>"
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 
+UUID: Final = (r"\b(?:[a-f]{0,8}0|[a-f]{8})(?:-(?:[a-f]{0,4}0|[a-f]{4})){3}-(?:[a-f]{0,12}0|[a-f]{12})\b", WILDCARD)
 DATES: Final = (
     (rf"\b(?:{_DAY},? )?(?:{_MONTH} +0|0[ /-]{_MONTH})\b(?:[ /-]0)?[ :]0:0:0(?:[.,]0)?(?: [A-Z]{{3,4}}\b)?(?: [+-]?0\b)?", WILDCARD),
     (r"\b0[/-]0[/-]0[ T]0:0(?::0(?:[.,]0)?)?(?: ?(?:Z\b|UTC\b|[+-]0(?::0)?))?", WILDCARD),
-    (r"\b(?:[a-f]{0,8}0|[a-f]{8})(?:-(?:[a-f]{0,4}0|[a-f]{4})){3}-(?:[a-f]{0,12}0|[a-f]{12})\b", WILDCARD),
+    UUID,
 )
 """Dates and UUIDs as they look after `bridge.logs.collapse`: they hold parts that are no numbers."""
 TYPED: Final = (

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import InputError
 from bridge.logs import miner
+from bridge.logs.counting import without_ids
 from bridge.logs.miner import ALGORITHM, Miner, mined
 from bridge.logs.template_store import KnownTemplates, load_known, save_known
 from bridge.logs.tokens import TOKEN
@@ -146,6 +147,26 @@ def test_few_texts_and_many_are_masked_alike(texts: list[str]) -> None:
         patch.setattr(miner, "_FEW_BEFORE", 0)
         many, others = miner.masks(distinct)
     assert [few[number] for number in numbers.tolist()] == [many[number] for number in others.tolist()]
+
+
+@given(
+    texts=st.lists(
+        st.lists(
+            st.sampled_from(
+                [*"afz <>:-_/.", "0", "0-0-0-0-0", "-0", "a0-d0-0-b-0", "0:0:0", "Mar 0 0:0:0", "0-0-0 0:0:0", "job ", "user="]
+            ),
+            max_size=16,
+        ).map("".join),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_a_text_that_is_kept_without_its_uuids_has_the_same_mask(texts: list[str]) -> None:
+    def masked(given: list[str]) -> list[str]:
+        found, rows = miner.masks(given)
+        return [found[row] for row in rows.tolist()]
+
+    assert masked([without_ids(text) for text in texts]) == masked(texts)
 
 
 def test_a_store_is_a_file(tmp_path: Path) -> None:
