@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -231,6 +232,32 @@ def compressed() -> None:
             ratio(f"throughput to {unpack} | rg", ours, peer, limit, throughput=True)
 
 
+def cores() -> None:
+    """What more than one process saves, and costs."""
+    window = "--since 2026-03-10T01:00Z --until 2026-03-10T03:00Z"
+    questions = (
+        ("error templates by 15 minutes", f"count {LOGS}/*.jsonl --level ERROR --per template --every 15m --no-cache"),
+        ("every line by level", f"count {LOGS}/*.jsonl --per level --no-cache"),
+        ("gzip, one account", f"search {LOGS}/gz/*.gz --account {ACCOUNT} --level ERROR {window} --no-cache"),
+        ("ingest to Parquet", f"ingest {LOGS}/*.jsonl --output jsonl"),
+    )
+    for name, words in questions:
+        if "/gz/" in words and not list(LOGS.glob("gz/*.gz")):
+            continue
+        for count in dict.fromkeys((1, min(8, os.cpu_count() or 1))):
+            os.environ["BRIDGE_PROCESSES"] = str(count)
+            walls, results = [], []
+            for _ in range(ROUNDS):
+                shutil.rmtree(CACHE, ignore_errors=True)
+                begin = time.perf_counter()
+                results.append(run(f"{BRIDGE} {words}"))
+                walls.append(time.perf_counter() - begin)
+            used = statistics.median(result[0] for result in results)
+            peak = max(result[1] for result in results)
+            line(name, f"bridge, {count} process{'es' * (count > 1)}", (used, peak, ""), f"{statistics.median(walls):.2f} s on the clock")
+    del os.environ["BRIDGE_PROCESSES"]
+
+
 def big() -> None:
     """Memory does not grow with the input: the set ten times over."""
     if not os.environ.get("BENCH_BIG"):
@@ -297,9 +324,10 @@ def main() -> int:
         if shutil.which(tool):
             print(f"  {subprocess.run([tool, '--version'], capture_output=True, text=True, check=True).stdout.splitlines()[0]}")
     print(f"medians of {ROUNDS}; load {os.getloadavg()[0]:.1f}\n")
-    chosen = sys.argv[1:] or ["narrow", "broad", "ingest", "lost", "cached", "grown", "compressed", "big"]
+    chosen = sys.argv[1:] or ["narrow", "broad", "ingest", "lost", "cached", "grown", "compressed", "cores", "big"]
     questions = {
-        "narrow": narrow, "broad": broad, "ingest": ingest, "lost": lost, "cached": cached, "grown": grown, "compressed": compressed, "big": big,
+        "narrow": narrow, "broad": broad, "ingest": ingest, "lost": lost, "cached": cached, "grown": grown, "compressed": compressed,
+        "cores": cores, "big": big,
     }  # fmt: skip
     for name in chosen:
         questions[name]()
