@@ -167,10 +167,19 @@ class EvidenceStore:
                 return provenance
         return None
 
-    def read(self, provenance: Provenance) -> pa.Table:
-        """Return the rows; InputError when the file no longer has the recorded digest."""
+    def read(self, provenance: Provenance, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows, whole or only these columns; InputError when the file no longer has the recorded digest."""
         import pyarrow.parquet as pq
 
+        return pq.read_table(io.BytesIO(self._intact(provenance)), columns=columns)
+
+    def count(self, provenance: Provenance) -> int:
+        """Return how many rows there are without making them; InputError as `read` raises it."""
+        import pyarrow.parquet as pq
+
+        return int(pq.read_metadata(io.BytesIO(self._intact(provenance))).num_rows)
+
+    def _intact(self, provenance: Provenance) -> bytes:
         path = self.case_folder / provenance.file
         try:
             data = path.read_bytes()
@@ -184,7 +193,7 @@ class EvidenceStore:
                 where=str(path),
                 hint="collect it again: --refresh",
             )
-        return pq.read_table(io.BytesIO(data))
+        return data
 
     def table(self, name: str) -> tuple[Provenance, pa.Table]:
         """Return one table by its name in the investigation or its id."""

@@ -11,6 +11,7 @@ from bridge.errors import BridgeError, Problem
 
 if TYPE_CHECKING:
     from bridge.model.case import Case
+    from bridge.model.evidence import Provenance
     from bridge.model.finding import Analysis
     from bridge.model.investigation import Investigation
     from bridge.workflow.evidence_store import EvidenceStore
@@ -37,20 +38,23 @@ class _Row:
 
 def problems(store: EvidenceStore, case: Case, investigation: Investigation, analysis: Analysis) -> Iterator[Problem]:
     """Yield a problem (G3) for each figure that differs from what its rows give, and for rows that were changed."""
-    for source in store.provenances():
+    for each in store.provenances():
         try:
-            rows = store.read(source).num_rows
+            rows = store.count(each)
         except BridgeError as error:
             yield Problem(message=error.message, where="G3", hint=error.hint)
             continue
-        if rows != source.rows:
-            yield _differs(f"rows of {source.id} {source.name}", source.rows, rows, source.id)
+        if rows != each.rows:
+            yield _differs(f"rows of {each.id} {each.name}", each.rows, rows, each.id)
     cohort = analysis.cohort
     if cohort is None or investigation.cohort is None:
         return
+    name = investigation.cohort.source
+    source = next((each for each in store.provenances() if each.name == name), None)
+    if source is None:
+        return
     try:
-        source, _ = store.table(investigation.cohort.source)
-        counted = _counted(store, investigation.cohort.source, case)
+        counted = _counted(store, source, case)
     except BridgeError:
         return  # told above
     least = case.parameters.get(investigation.cohort.failing, 1)
@@ -99,21 +103,22 @@ def seen(store: EvidenceStore, analysis: Analysis) -> tuple[datetime, datetime] 
     logs = next((source for source in store.provenances() if source.dialect == "logs" and source.rows), None)
     if logs is None or not wanted:
         return None
-    found = _asked(store, logs.name, _SEEN, [wanted])
+    found = _asked(store, logs, ["at", "template_id", "service"], _SEEN, [wanted])
     return (_moment(found[0][0]), _moment(found[0][1])) if found and found[0][0] is not None else None
 
 
-def _counted(store: EvidenceStore, name: str, case: Case) -> dict[str, _Row]:
-    rows = _asked(store, name, _COUNTS, [_micros(case.window.start), _micros(case.window.end)])
+def _counted(store: EvidenceStore, source: Provenance, case: Case) -> dict[str, _Row]:
+    columns = ["account_id", "key", "at", "failed"]
+    rows = _asked(store, source, columns, _COUNTS, [_micros(case.window.start), _micros(case.window.end)])
     return {row[0]: _Row(*row[1:]) for row in rows}
 
 
-def _asked(store: EvidenceStore, name: str, query: str, values: list[Any]) -> list[Any]:
+def _asked(store: EvidenceStore, source: Provenance, columns: list[str], query: str, values: list[Any]) -> list[Any]:
     import duckdb
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    _, table = store.table(name)
+    table = store.read(source, columns)
     at = pc.cast(pc.cast(table["at"], pa.timestamp("us", tz="UTC"), safe=False), pa.int64())
     table = table.set_column(table.column_names.index("at"), "at", at)  # microseconds: no zone can come between
     with duckdb.connect() as connection:

@@ -201,10 +201,15 @@ def _failures(store: EvidenceStore, analysis: Analysis, investigation: Investiga
     """Return the times of the affected accounts' failing events."""
     if analysis.cohort is None or investigation.cohort is None:
         return ()
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     _, table = store.table(investigation.cohort.source)
+    table = table.select(["at", "account_id"]).filter(pc.fill_null(pc.cast(table["failed"], pa.bool_()), False))
     affected = {account.account_id for account in analysis.cohort.affected}
-    columns = zip(table["at"].to_pylist(), table["account_id"].to_pylist(), table["failed"].to_pylist(), strict=True)
-    return tuple(sorted(at for at, account, failed in columns if failed and account in affected))
+    return tuple(
+        sorted(at for at, account in zip(table["at"].to_pylist(), table["account_id"].to_pylist(), strict=True) if account in affected)
+    )
 
 
 def _changes(store: EvidenceStore, investigation: Investigation, case: Case) -> tuple[Change, ...]:

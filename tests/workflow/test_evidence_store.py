@@ -62,6 +62,8 @@ def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     data = parquet_bytes(table)
     written = store.write(a_provenance(data), data)
     assert store.read(written).equals(table)
+    assert store.read(written, ["account_id"]).equals(table.select(["account_id"]))
+    assert store.count(written) == 2
     assert store.table("E1")[1].equals(table)
     assert store.existing("events") == written
 
@@ -89,8 +91,9 @@ def test_changed_rows_are_not_believed(tmp_path: Path) -> None:
     written = store.write(a_provenance(data), data)
     (tmp_path / written.file).write_bytes(data + b"x")
     assert store.existing("events") is None
-    with pytest.raises(InputError, match="was changed"):
-        store.read(written)
+    for ask in (store.read, store.count):
+        with pytest.raises(InputError, match="was changed"):
+            ask(written)
 
 
 def test_rows_that_are_gone_are_named(tmp_path: Path) -> None:
