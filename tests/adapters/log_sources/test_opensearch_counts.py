@@ -27,9 +27,9 @@ WORDS = {**COLUMNS, "message": "message"}
 """The index keeps the words of messages only."""
 FIELDS = [("level",), ("template",), ("message",), ("account_id", "service"), ("region", "template"), ("file",), ()]
 ASKS: list[dict[str, Any]] = [
-    {}, {"levels": ["ERROR"]}, {"accounts": ["acc_1"]}, {"services": ["a"]}, {"where": [["region", "eu"]]}, {"grep": ["order"]},
-    {"where": [["message", "one"]]}, {"start": "2026-03-10T02:00:00Z", "end": "2026-03-10T02:00:30Z"},
-    {"start": "2026-03-10T02:00:00.000001Z", "end": "2026-03-10T02:00:01.000001Z"},
+    {}, {"levels": ["ERROR"]}, {"accounts": ["acc_1"]}, {"services": ["a"]}, {"where": [["region", "eu"]]}, {"grep": ["order 3"]},
+    {"where": [["message", "order 3 done"]]}, {"start": "2026-03-10T02:00:00Z", "end": "2026-03-10T02:00:30Z"},
+    {"start": "2026-03-10T02:00:01.000001Z", "end": "2026-03-10T02:00:05.000006Z"},
     {"start": "2026-03-10T02:00:00.000001Z", "end": "2026-03-10T02:00:00.000007Z"},
 ]  # fmt: skip
 
@@ -68,6 +68,7 @@ def test_made_up_documents(columns: dict[str, str], flags: str, monkeypatch: pyt
             document(number, **{"message": chance.choice(texts).format(chance.randrange(99)), **chance.choice(others)})
             for number in range(25)
         ]
+        server.documents[3]["message"] = "order 3 done"
         for gone in server.documents[::9]:
             del gone["message"], gone["account"]
         for ask in ASKS:
