@@ -25,6 +25,8 @@ _DELIMITERS: Final = (",", "\t", ";", "|")
 _HEAD: Final = 64 * 1024
 _HALF: Final = 0.5
 _NEARLY: Final = 0.9
+_JUDGED: Final = 64 * 1024
+"""Characters of a line that tell whether it is text."""
 _ENOUGH_COLUMNS: Final = 3
 _PAIR: Final = re.compile(r"[^\s=\"]+=")
 _SYSLOG: Final = re.compile(r"^(?:\d+ )?<\d{1,3}>|^[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:|\S\[\d+\]: | kernel: ")
@@ -152,6 +154,8 @@ def _share(kind: str, lines: list[str], *, led: bool = False) -> float:
             return 0.0
     if kind == "syslog" and not any(_SYSLOG.search(line) for line in lines):
         return 0.0
+    if kind == "text":
+        lines = [line[:_JUDGED] for line in lines]
     # Only the shape is judged: what zone or year the times have is said in bridge.yaml.
     head = "\n".join(lines).encode("utf-8", "replace") if kind != "text" or led else b""
     form = make(kind, SourceOptions(paths=()), Clockwork(zone=UTC, year=2000, order="ymd"), head)

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import hashlib
 import lzma
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -101,3 +102,34 @@ def test_a_line_of_20_megabytes(tmp_path: Path) -> None:
     assert result.counts["lines"] == result.counts["parsed"] == 3
     messages = result.table["message"].to_pylist()
     assert messages[2].endswith(" ... 19934464 more characters in the file")
+
+
+LONG = {
+    "text": "2026-03-10T02:00:01Z INFO %s",
+    "logfmt": 'ts=2026-03-10T02:00:01Z msg="%s"',
+    "nginx": '10.0.0.1 - - [10/Mar/2026:02:00:01 +0000] "%s" 200 1',
+    "syslog": '<11>1 2026-03-10T02:00:01Z h a 1 - [x y="%s"] done',
+    "csv": 'ts,level,msg\n2026-03-10T02:00:01Z,INFO,"%s"',
+    "w3c": '#Fields: date time x\n2026-03-10 02:00:01 "%s"',
+    "docker": '{"log":"%s\\n","stream":"stdout","time":"2026-03-10T02:00:01Z"}',
+    "cri": "2026-03-10T02:00:01Z stdout F %s",
+    "json": '{"ts":"2026-03-10T02:00:01Z","msg":"%s"}',
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+def test_a_long_line_takes_memory_by_its_length(tmp_path: Path, kind: str) -> None:
+    size = 1_000_000
+    path = tmp_path / "a.log"
+    path.write_text(LONG[kind] % ("x y=1 " * (size // 6)) + "\n", encoding="utf-8")
+    file = LogFile(path=path, name="a.log", options=parse_sources({"sources": [{"paths": ["x"], "format": kind}]}, "")[0])
+    read_all([file])  # what is imported and compiled is not counted
+    tracemalloc.start()
+    try:
+        result = read_all([file])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert result.counts["rejected"] == 0
+    assert result.table.num_rows == 1
+    assert peak < 25 * size

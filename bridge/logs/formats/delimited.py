@@ -19,7 +19,7 @@ _SHORT: Final = 100_000  # below the csv module's own limit for a field
 def delimited(*, columns: Sequence[str], delimiter: str, json_column: str | None, clockwork: Clockwork) -> Format:
     """Return the format for one file: without `columns`, the first line names them."""
     names = list(columns)
-    field = re.compile(rf'(?:"((?:[^"]|"")*)"|([^{re.escape(delimiter)}"]*))({re.escape(delimiter)}|$)')
+    field = re.compile(rf'(?:"((?:[^"]++|"")*+)"|([^{re.escape(delimiter)}"]*))({re.escape(delimiter)}|$)')
 
     def decode(text: str) -> Outcome:
         if text.count('"') % 2:

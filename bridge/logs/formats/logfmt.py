@@ -8,7 +8,9 @@ from typing import Final
 from bridge.logs.formats.json_lines import CONTINUATION
 from bridge.logs.records import JOINED, Format, Outcome, Record, Rejected
 
-_TOKEN: Final = re.compile(r'([^\s="]+)=(?:"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S*))|(\S+)')
+_TOKEN: Final = re.compile(r'([^\s="]+)=(?:"((?:[^"\\]++|\\.)*+)"(?=\s|$)|(\S*))|(\S+)')
+_LONG: Final = 100_000
+"""Characters from which on tokens are taken one by one: a list of them takes many times the memory of the text."""
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED: Final = {"n": "\n", "t": "\t", "r": "\r"}
 
@@ -22,7 +24,7 @@ def pairs(text: str) -> tuple[Record, str]:
     """Return the pairs of a text and the rest; a value whose quote is not closed starts with the quote."""
     record: Record = {}
     rest = []
-    for key, quoted, bare, word in _TOKEN.findall(text):
+    for key, quoted, bare, word in _TOKEN.findall(text) if len(text) < _LONG else map(re.Match.groups, _TOKEN.finditer(text)):
         if word:
             rest.append(word)
         elif bare or not quoted:

@@ -9,7 +9,8 @@ from bridge.logs.records import JOINED, Format, Instant, Outcome, Record, Reject
 from bridge.logs.times import Clockwork, TimeError, parse_head, parse_text
 
 _NEW: Final = re.compile(
-    r"(?:\d{1,6} )?<(\d{1,3})>1 (\S+) (\S+) (\S+) (\S+) (\S+) (-|(?:\[(?:[^\]\\\"]|\\.|\"(?:[^\"\\]|\\.)*\")*\])+)(?: (.*))?$", re.DOTALL
+    r"(?:\d{1,6} )?<(\d{1,3})>1 (\S+) (\S+) (\S+) (\S+) (\S+) (-|(?:\[(?:[^\]\\\"]++|\\.|\"(?:[^\"\\]++|\\.)*+\")*+\])+)(?: (.*))?$",
+    re.DOTALL,
 )
 _PRIORITY: Final = re.compile(r"(?:\d{1,6} )?<(\d{1,3})>(?=\S)")
 _EPOCH: Final = re.compile(r"1\d{9}\.\d{6}(?= )")
@@ -17,7 +18,7 @@ _OLD: Final = re.compile(
     r"\s(?P<host>[\w.:-]*[\w.-]) (?P<app>[^\s:\[]{1,64}(?:\([^)]*\))?)(?:\[(?P<pid>\d+)\])?(?: \([^)\n]*\))?:(?: |$|(?=\d+\|))(?P<message>.*)",
     re.DOTALL,
 )
-_PARAMETER: Final = re.compile(r'([^\s=\]"]+)="((?:[^"\\]|\\.)*)"')
+_PARAMETER: Final = re.compile(r'([^\s=\]"]+)="((?:[^"\\]++|\\.)*+)"')
 _SEVERITIES: Final = 8
 
 

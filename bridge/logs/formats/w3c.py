@@ -15,7 +15,7 @@ from bridge.logs.times import Clockwork, TimeError, parse_text, zone_of
 
 _FIELDS: Final = re.compile(r"#fields:?[ \t]+", re.IGNORECASE)
 _SEPARATOR: Final = re.compile(r"#separator \\x([0-9a-f]{2})$")
-_QUOTED: Final = re.compile(r'"((?:[^"]|"")*)"|(\S+)')
+_QUOTED: Final = re.compile(r'"((?:[^"]++|"")*+)"|(\S+)')
 _NOTHING: Final = frozenset({"-", "", "(empty)"})
 _UTC: Final = Clockwork(zone=zone_of("UTC"))
 _ACCESS: Final = {
