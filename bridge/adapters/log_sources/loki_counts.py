@@ -1,9 +1,9 @@
 """Counts of lines made by Loki: what it is asked, and how its limits are kept.
 
 Loki counts in (t - range, t]; ours are [start, end). Instant queries at one nanosecond before the end, over a range in whole
-milliseconds, are exactly that. (Range queries are not used: the frontend rounds their start and end to multiples of the step,
-and its cache cuts by milliseconds.) Buckets are a label made of each line's time. A query that exceeds a limit of the server
-(500 groups, bytes, length) is halved in time; what can't be halved any more is read and counted here.
+milliseconds, are exactly that. (Range queries are not used: the frontend rounds their start and end to multiples of the step.)
+Buckets are a label made of each line's time. A query that exceeds a limit of the server (500 groups, bytes, length) is halved in
+time; what can't be halved any more is read and counted here.
 """
 
 from __future__ import annotations
