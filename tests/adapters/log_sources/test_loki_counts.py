@@ -33,7 +33,7 @@ ASKS: list[dict[str, Any]] = [
     {"start": "2026-03-10T02:00:00.000501Z", "end": "2026-03-10T02:00:00.050001Z"},
 ]  # fmt: skip
 KEYS = ("level", "severity", "lvl", "status", "log", "message", "msg", "account_id", "account", "trace_id", "svc", "app", "region", "http", "stream", "ts", "@l")  # fmt: skip
-SEEDS = int(os.environ.get("BRIDGE_LOKI_SEEDS", "4"))
+SEEDS = int(os.environ.get("BRIDGE_LOKI_SEEDS", "3"))
 
 
 @pytest.fixture(autouse=True)
@@ -94,8 +94,8 @@ def test_hostile_lines_are_counted_as_what_they_are(base: str) -> None:
 def test_every_question_to_hostile_lines() -> None:
     with tailed(labels={}) as (server, source):
         filled(server, [*map(usual, range(100)), *LINES])
-        for ask in ASKS:
-            for fields in FIELDS[:6]:
+        for number, ask in enumerate(ASKS):
+            for fields in FIELDS[number % 2 : 6 : 2]:
                 alike(source, ask, fields, every=900_000_000)
         miner, right = Miner(), Miner()
         texts = source.texts(contract.question({}))
