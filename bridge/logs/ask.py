@@ -192,8 +192,8 @@ def _search(
         if plain and os.fstat(stream.fileno()).st_ino != (file.inode or os.fstat(stream.fileno()).st_ino):
             return None  # rotated in this moment: the full scan finds the file that is meant
         head = os.pread(stream.fileno(), _HEAD, 0) if plain else _head(file.path)
-        if head.startswith(reading.WIDE) or (len(head) == _HEAD and b"\n" not in head):
-            return None  # UTF-16, or a first line that is too long to tell the format by
+        if head.startswith(reading.WIDE) or reading.foreign(head) is not None or (len(head) == _HEAD and b"\n" not in head):
+            return None  # UTF-16, no log at all, or a first line that is too long to tell the format by
         head = head[: head.rfind(b"\n") + 1] or head
         begin = 3 if head.startswith(b"\xef\xbb\xbf") else 0
         tally = Tally()

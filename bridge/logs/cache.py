@@ -213,6 +213,8 @@ def _parts(file: LogFile, base: Path, stem: str, begin: int, size: int) -> tuple
         scanner = _scanner(file, head, writer)
         if len(head) == _SNIFFED and b"\n" not in head:
             head = next(reading.blocks(file.path, _SNIFFED), (0, head))[1]  # with the whole of a long first line
+        if (what := reading.foreign(head)) is not None:
+            raise reading.ReadError(what)
         if head.startswith(reading.WIDE):
             raise reading.ReadError("is UTF-16: it is read, but not kept")
         if not begin and head.startswith(b"\xef\xbb\xbf"):

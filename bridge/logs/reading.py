@@ -31,6 +31,24 @@ def compression(head: bytes) -> str | None:
     return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
 
 
+_FOREIGN: Final = (
+    (0, b"PK\x03\x04", "a zip archive: unpack it"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it"),
+    (0, b"\x04\x22\x4d\x18", "lz4: unpack it (lz4 -d)"),
+    (0, b"\x1f\x9d", "packed by compress: unpack it (uncompress)"),
+    (0, b"PAR1", "a Parquet file, no log"),
+    (0, b"SQLite format 3\0", "a SQLite database, no log"),
+    (0, b"LPKSHHRH", "a binary journal: journalctl --file FILE --output json"),
+    (0, b"ElfFile\0", "a Windows event log: export it as text or CSV"),
+    (257, b"ustar", "a tar archive: unpack it"),
+)
+
+
+def foreign(head: bytes) -> str | None:
+    """Tell what a file is that holds no lines, by its first (uncompressed) bytes, and what to do; None: it may be a log."""
+    return next((f"is {what}" for place, magic, what in _FOREIGN if head.startswith(magic, place)), None)
+
+
 def texts(path: Path, size: int = BLOCK, inode: int | None = None) -> Iterator[tuple[int, bytes]]:
     """Yield pieces as `blocks` does, as UTF-8 and without a byte order mark; offsets are those of the file.
 
@@ -38,6 +56,8 @@ def texts(path: Path, size: int = BLOCK, inode: int | None = None) -> Iterator[t
     """
     pieces = blocks(path, size, inode)
     offset, first = next(pieces, (0, b""))
+    if (what := foreign(first)) is not None:
+        raise ReadError(what)
     if first.startswith(WIDE):
         pieces.close()
         yield from _wide(path, inode, "utf-16-le" if first.startswith(WIDE[0]) else "utf-16-be")

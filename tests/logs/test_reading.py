@@ -133,3 +133,21 @@ def test_a_long_line_takes_memory_by_its_length(tmp_path: Path, kind: str) -> No
     assert result.counts["rejected"] == 0
     assert result.table.num_rows == 1
     assert peak < 25 * size
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"PK\x03\x04rest\n", "a zip archive"),
+        (gzip.compress(b"a" + b"\0" * 256 + b"ustar" + b"\0" * 300 + LINES), "a tar archive"),
+        (b"PAR1\0\n", "Parquet"),
+    ],
+)
+def test_what_is_no_log_is_not_read_as_one(tmp_path: Path, data: bytes, why: str) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(data)
+    file = LogFile(path=path, name="a.log", options=parse_sources({"sources": [{"paths": ["x"]}]}, "")[0])
+    assert why in read_all([file]).problems[0]
+    answer = ask([file], Question(grep=("x",)))
+    assert why in answer.problems()[0]
+    assert answer.reports[0].unread
