@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from pathlib import Path
 from select import select
 from typing import Any, Final
 
@@ -31,7 +32,7 @@ _END: Final = -1
 
 
 def processes(tasks: int) -> int:
-    """Return how many processes there are for so many tasks: one a core, or as many as BRIDGE_PROCESSES says."""
+    """Return how many processes there are for so many tasks: one for each core that is free, or as many as BRIDGE_PROCESSES says."""
     if tasks < 2 or sys.platform != "linux" or threading.active_count() > 1:  # noqa: PLR2004 - nothing to share
         return 1
     named = os.environ.get(VARIABLE)
@@ -39,7 +40,15 @@ def processes(tasks: int) -> int:
         if not named.isdecimal() or not int(named):
             raise InputError(f"{VARIABLE}={named} is no number of processes", hint=f"{VARIABLE}=1 reads with one process")
         return min(int(named), tasks)
-    return min(len(os.sched_getaffinity(0)), tasks, _MOST)
+    return max(1, min(len(os.sched_getaffinity(0)) - _running(), tasks, _MOST))
+
+
+def _running() -> int:
+    """Return how many others want a core at this moment: where none is free, a second process saves nothing and costs more."""
+    try:
+        return int(Path("/proc/loadavg").read_text().split()[3].partition("/")[0]) - 1
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def share(count: int, tasks: int, work: Callable[[int], Any], last: Callable[[], Any] | None = None) -> Generator[tuple[int, Any]]:
