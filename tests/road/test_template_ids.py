@@ -175,6 +175,19 @@ def test_a_case_of_the_masks_is_continued(shop: Workspace) -> None:
     assert [each["aliases"] for each in store["templates"] if each["id"] == today] == [[mask]]
 
 
+def test_ids_of_another_algorithm_are_put_aside_and_not_mixed(shop: Workspace) -> None:
+    store = shop.folder / FILE
+    text = json.dumps({"algorithm": "template-2020-01", "templates": [{"id": "x", "template": "y", "members": ["y"]}]})
+    store.write_text(text, encoding="utf-8")
+    told = shop.run("logs", "templates", "--source", "app", "--output", "json")
+    assert "was made by 'template-2020-01'" in told.err
+    assert "new" not in json.loads(told.out)["templates"][0]
+    assert shop.run("logs", "templates", "--source", "app", "--known", str(store)).code == ExitCode.INPUT
+    done(shop, *INVESTIGATE)
+    assert json.loads(store.read_text())["algorithm"] == ALGORITHM
+    assert (shop.folder / "log-templates.template-2020-01.json").read_text() == text
+
+
 def test_logs_that_were_read_are_kept_when_the_next_can_not_be(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     done(shop, *INVESTIGATE)
     right = folder_bytes(shop.case_file("evidence"))
