@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from bridge.logs import cache, ingesting
 from bridge.logs.options import SourceOptions
 from bridge.logs.paths import LogFile
 from bridge.logs.workers import VARIABLE
 
-if TYPE_CHECKING:
-    import pytest
 
-
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of a fork beside the threads of a run of tests, since Python 3.12
 def test_two_processes_keep_what_one_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = []
     for number in range(3):

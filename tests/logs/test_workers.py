@@ -21,6 +21,9 @@ from bridge.logs.question import Question
 from tests.logs.test_ask import write
 from tests.logs.test_places import HEADS, written
 
+pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+"""Python 3.12 warns of a fork beside other threads, which a run of tests has; `processes` makes none then."""
+
 
 @pytest.fixture
 def several(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
