@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bridge.cli.arguments import COMMANDS
 from bridge.errors import InputError
@@ -37,6 +37,15 @@ _DOCUMENTS = {"logs": ("parquet",), "impact": ("xlsx", "csv", "parquet", "html")
 
 class Parser(argparse.ArgumentParser):
     """argparse with the nearest known word in its errors; `sub` parsers are of the same kind."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Take words behind flags, too, for the command's list of files or tickets: argparse ends the list at the first flag."""
+        found, rest = super().parse_known_args(args, namespace)
+        lists = [action.dest for action in self._actions if not action.option_strings and action.nargs in {"*", "+"}]
+        if lists and rest and all(word == "-" or not word.startswith("-") for word in rest):
+            setattr(found, lists[-1], [*(getattr(found, lists[-1]) or []), *rest])
+            rest = []
+        return found, rest
 
     def error(self, message: str) -> NoReturn:
         """Say what was wrong, the nearest valid word and where help is."""

@@ -216,3 +216,13 @@ def test_accounts_that_only_the_trace_names_are_found(
         assert [json.loads(line)["message"] for line in out.splitlines()][-1] == "work"
     out, _ = ask(capsys, "count", "--account", "acct_1", "--per", "trace_id", "--output", "json")
     assert json.loads(out)["groups"] == [{"trace_id": "t1", "events": 2}]
+
+
+def test_files_may_stand_behind_flags(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = (str(logs / "app.jsonl"), str(logs / "worker.log"))
+    before, _ = ask(capsys, "count", *files, "--zone", "UTC", "--per", "file", "--output", "json")
+    for words in (("count", "--zone", "UTC", "--per", "file", *files), ("count", files[0], "--zone", "UTC", files[1], "--per", "file")):
+        after, _ = ask(capsys, *words, "--output", "json")
+        assert json.loads(after)["groups"] == json.loads(before)["groups"]
+    assert main(["logs", "count", "--nope", *files]) == 2
+    assert "unrecognized arguments: --nope" in capsys.readouterr().err
