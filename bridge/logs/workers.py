@@ -40,14 +40,19 @@ def processes(tasks: int) -> int:
         if not named.isdecimal() or not int(named):
             raise InputError(f"{VARIABLE}={named} is no number of processes", hint=f"{VARIABLE}=1 reads with one process")
         return min(int(named), tasks)
-    return max(1, min(len(os.sched_getaffinity(0)) - _running(), tasks, _MOST))
+    cores = len(os.sched_getaffinity(0))
+    return max(1, min(cores - _others(cores), tasks, _MOST))
 
 
-def _running() -> int:
-    """Return how many others want a core at this moment: where none is free, a second process saves nothing and costs more."""
+def _others(cores: int) -> int:
+    """Return how many others want a core: at this moment, or beyond what all cores did in the last minute.
+
+    Where no core is free, a second process saves nothing and costs more.
+    """
     try:
-        return int(Path("/proc/loadavg").read_text().split()[3].partition("/")[0]) - 1
-    except (OSError, ValueError, IndexError):
+        minute, _, _, running, _ = Path("/proc/loadavg").read_text().split()
+        return max(int(running.partition("/")[0]) - 1, int(float(minute)) - cores)
+    except (OSError, ValueError):
         return 0
 
 

@@ -148,10 +148,20 @@ def test_a_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     assert (workers.processes(4), workers.processes(1)) == (2, 1)
 
 
-@pytest.mark.parametrize(("running", "expected"), [(1, 4), (3, 2), (9, 1)])
-def test_as_many_processes_as_cores_are_free(running: int, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("load", "expected"),
+    [
+        ("0.52 0.58 0.59 1/467 31", 4),
+        ("4.90 1 1 1/9 31", 4),
+        ("5.02 1 1 1/9 31", 3),
+        ("0.52 1 1 3/9 31", 2),
+        ("0.52 1 1 9/10 31", 1),
+        ("odd", 4),
+    ],
+)
+def test_as_many_processes_as_cores_are_free(load: str, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("threading.active_count", lambda: 1)
     monkeypatch.delenv(workers.VARIABLE, raising=False)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)))
-    monkeypatch.setattr("pathlib.Path.read_text", lambda *_, **__: f"0.52 0.58 0.59 {running}/467 31")
+    monkeypatch.setattr("pathlib.Path.read_text", lambda *_, **__: load)
     assert (workers.processes(20), workers.processes(1)) == (expected, 1)
