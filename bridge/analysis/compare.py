@@ -336,7 +336,7 @@ def _values(sides: Sides) -> tuple[list[_Found], int]:
             effect, good = ratio_effect("ratio of shares", *counts), bool(matters(*counts)) and item.now >= _FEWEST
             what = f"{item.field} is '{item.value}' in {counts[0]} of {counts[1]}, before {counts[2]} of {counts[3]}"
         if q <= ALPHA and good:
-            at = sides.now.steps.first_with(item.group, item.field, item.value or item.largest or 0.0)
+            at = sides.now.steps.first_with(item.group, item.field, item.value if item.value is not None else item.largest or 0.0)
             found.append(
                 _of_now(
                     Event(at=at or 0, group=item.group, field=item.field, value=item.value),

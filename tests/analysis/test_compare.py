@@ -203,6 +203,14 @@ def test_values_that_shifted() -> None:
     assert shifted == [("region", "orders", 40, 0)]
 
 
+def test_an_empty_value_is_a_value() -> None:
+    def nowhere(chance: random.Random, number: int) -> list[Line]:
+        return [(*line[:4], {**line[4], "region": ""} if line[4].get("region") else line[4]) for line in request(chance, number)]
+
+    shifted = [item for item in compare(NORMAL, world(4, [nowhere] * 40)).findings if item.kind == "value"]
+    assert [(item.field, item.group, item.count, item.template) for item in shifted] == [("region", "orders", 40, "looking up contact <*>")]
+
+
 def test_without_traces_accounts_are_counted_and_it_is_said() -> None:
     kinds = [lost if number % 2 else request for number in range(40)]
     found = compare(world(1, [request] * 60, traced=False), world(2, kinds, traced=False))
