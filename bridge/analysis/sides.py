@@ -15,7 +15,7 @@ from bridge.analysis.novelty import Counted, Marks, block_of
 from bridge.analysis.sequences import Gaps, Traces, pairs_of
 from bridge.logs.collapse import collapse
 from bridge.logs.miner import mined
-from bridge.logs.steps import Steps, Text, Totals, Unit, Way
+from bridge.logs.steps import Steps, Text, Totals, Unit
 
 if TYPE_CHECKING:
     from bridge.logs.template_store import KnownTemplates
@@ -101,8 +101,8 @@ def sides_of(
     made = []
     for steps, total, side, pair in zip((before, now), totals, seen, pairs, strict=True):
         kind = {text.key: code[one] for text, one in zip(side, pair, strict=True)}
-        traces = _traces(steps.ways("traces") if total.traced else [], kind)
-        units = traces if unit == "traces" else _traces(steps.ways(unit), kind)
+        traces = _traces(steps, "traces" if total.traced else None, kind)
+        units = traces if unit == "traces" else _traces(steps, unit, kind)
         made.append(Side(steps=steps, totals=total, kind=kind, kinds=_known(side, kind), traces=traces, units=units))
     groups = sorted({group for group, _ in kinds})
     number = {name: place for place, name in enumerate(groups)}
@@ -147,15 +147,19 @@ def _known(texts: list[Text], kind: dict[str, int]) -> dict[int, Kind]:
     return found
 
 
-def _traces(ways: list[Way], kind: dict[str, int]) -> Traces:
-    """Return the ways in kinds, the most frequent first. A text that came between two queries is not known: its way is left out."""
+def _traces(side: Steps, unit: Unit | None, kind: dict[str, int]) -> Traces:
+    """Return the ways in kinds, the most frequent first. Those with a text that came between two queries are left out, and told."""
     known: dict[tuple[int, ...], tuple[int, str, str]] = {}
-    for way in ways:
+    lost = 0
+    for way in side.ways(unit) if unit else ():
         if not all(step in kind for step in way.steps):
+            lost += way.traces
             continue
         steps = tuple(kind[step] for step in way.steps)
         traces, one, other = known.get(steps, (0, way.one, way.other))
         known[steps] = (traces + way.traces, min(one, way.one), max(other, way.other))
+    if lost:
+        side.problems.append(f"{side.name}: {lost:,} {unit} hold texts that were not there a moment before: they are not compared")
     order = sorted(known.items(), key=lambda item: (-item[1][0], item[0]))
     return Traces(
         trace=np.repeat(np.arange(len(order)), [len(steps) for steps, _ in order]),

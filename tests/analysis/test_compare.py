@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
-from bridge.analysis.compare import compare
+from bridge.analysis.compare import compare, compare_steps
 from bridge.analysis.comparison import Comparison
 from bridge.analysis.field_values import line_of_code
+from bridge.logs.steps_here import steps_of
 
 MINUTE = 60_000_000
 Line = tuple[int, str, str, str, dict[str, Any]]
@@ -209,6 +212,21 @@ def test_an_empty_value_is_a_value() -> None:
 
     shifted = [item for item in compare(NORMAL, world(4, [nowhere] * 40)).findings if item.kind == "value"]
     assert [(item.field, item.group, item.count, item.template) for item in shifted] == [("region", "orders", 40, "looking up contact <*>")]
+
+
+def test_traces_with_texts_that_came_meanwhile_are_left_out_and_told() -> None:
+    here = steps_of(world(2, [lost if number % 2 else request for number in range(40)]), by="service")
+
+    def run(text: str, values: Mapping[str, Any], most: int) -> tuple[pa.Table, bool]:
+        table, cut = here.run(text, values, most)
+        if "message" in table.column_names:
+            table = table.filter(pc.invert(pc.match_substring(table["message"], "no contact")))
+        return table, cut
+
+    late = replace(here, run=run)
+    found = compare_steps(steps_of(NORMAL, by="service"), late, by="service")
+    assert found.units == 20
+    assert late.problems == ["events: 20 traces hold texts that were not there a moment before: they are not compared"]
 
 
 def test_without_traces_accounts_are_counted_and_it_is_said() -> None:

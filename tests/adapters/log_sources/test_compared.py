@@ -26,6 +26,7 @@ from bridge.workflow.investigate import recorded
 START = datetime(2026, 3, 10, tzinfo=UTC)
 NAMES = ("at", "level", "service", "account_id", "trace_id", "message", "region", "ms")
 COLUMNS = "{at: ts, level: lvl, service: svc, account_id: acc, trace_id: tr, message: msg, region: region, ms: ms}"
+TABLE = {"at": "ts", "service": "svc", "account_id": "acc", "message": "msg"}
 SOURCES = {
     "files": "{product: files, sources: [{paths: [events.jsonl]}]}",
     "duckdb": f"{{product: duckdb, path: store.duckdb, table: events, columns: {COLUMNS}}}",
@@ -156,6 +157,24 @@ def test_every_group_and_several_stretches_of_time(folder: Path, capsys: pytest.
         answers[product] = placeless(answer(folder, capsys, "compare", *parts, "--by", "region")[0])
     assert answers["duckdb"] == answers["files"]
     assert answers["files"]["lines_before"] < sum(row[0] < START + timedelta(days=1) for row in events())
+
+
+@pytest.mark.parametrize(("names", "unit"), [(("account_id",), "accounts"), ((), "minutes")])
+def test_without_traces(names: tuple[str, ...], unit: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = ("at", "service", "message", *names)
+    rows = [dict(zip(NAMES, (row[0].isoformat(), *row[1:]), strict=True)) for row in events()]
+    (folder / "few.jsonl").write_text("".join(json.dumps({name: row[name] for name in kept}) + "\n" for row in rows), encoding="utf-8")
+    columns = ", ".join(f"{name}: {TABLE[name]}" for name in kept)
+    found = []
+    for source in (
+        "{product: files, sources: [{paths: [few.jsonl]}]}",
+        f"{{product: duckdb, path: store.duckdb, table: events, columns: {{{columns}}}}}",
+    ):
+        (folder / "bridge.yaml").write_text(f"format: 1\nlogs:\n  app: {source}\n", encoding="utf-8")
+        found.append(placeless(answer(folder, capsys, "compare", *SIDES)[0]))
+    assert found[1] == found[0]
+    assert found[0]["unit"] == unit
+    assert "not loaded" in found[0]["findings"][0]["template"]
 
 
 def test_an_unknown_group_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
