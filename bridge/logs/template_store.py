@@ -13,12 +13,12 @@ had seen them.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bridge.disk import write_text
 from bridge.errors import InputError
 
 FILE: Final = "log-templates.json"
@@ -110,17 +110,12 @@ def save_known(path: Path, known: KnownTemplates) -> None:
             for entry in known.entries
         ],
     }
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        aside.replace(path)
-    except OSError as error:
-        raise InputError(f"{path} can't be written: {error.strerror}", where=str(path)) from error
+    write_text(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
 
 
 def put_aside(path: Path, algorithm: str) -> None:
     """Rename a store of another algorithm, if there is one: its ids are not compared with those of today, and not thrown away."""
-    if not path.exists():
+    if not path.is_file():
         return
     words = "".join(sign if sign.isalnum() or sign in "-." else "_" for sign in algorithm)
     try:

@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bridge.disk import disk_error, write_text
 from bridge.errors import NotFoundError
 from bridge.model.case import Case
 from bridge.model.finding import Analysis
-from bridge.workflow.codec import disk_error, from_json, to_json, write_text
+from bridge.workflow.codec import from_json, to_json
 
 _ID = re.compile(r"[A-Z][A-Z0-9]*-\d{4,}")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from bridge.catalog import verified
 from bridge.catalog.index import page
-from bridge.workflow.codec import write_text
+from bridge.disk import write_text
 from bridge.workflow.example import block, example, put_in
 
 if TYPE_CHECKING:

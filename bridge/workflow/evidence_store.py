@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bridge.disk import write_bytes, write_text
 from bridge.errors import InputError, NotFoundError
 from bridge.model.evidence import Provenance, Scalar
-from bridge.workflow.codec import from_json, to_json, write_bytes, write_text
+from bridge.workflow.codec import from_json, to_json
 
 if TYPE_CHECKING:
     import pyarrow as pa

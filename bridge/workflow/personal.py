@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Final
 from bridge.catalog.standard_views import KINDS, VIEWS
 from bridge.catalog.views import NEVER_PERSONAL
 from bridge.catalog.views import personal as tags_of
+from bridge.disk import disk_error
 from bridge.errors import InputError
 from bridge.model.investigation import SqlEvidence
 from bridge.sql.lineage import personal_columns
-from bridge.workflow.codec import disk_error, iso
+from bridge.workflow.codec import iso
 from bridge.workflow.evidence_store import EvidenceStore
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bridge import __version__
+from bridge.disk import write_bytes, write_text
 from bridge.errors import NotFoundError, Problem
 from bridge.model.change import Change
 from bridge.model.investigation import Investigation
@@ -21,7 +22,7 @@ from bridge.reporting.gates import problems
 from bridge.reporting.score import MINIMUM, Score, score
 from bridge.reporting.template import template_info
 from bridge.workflow import figures, said
-from bridge.workflow.codec import to_json, write_bytes, write_text
+from bridge.workflow.codec import to_json
 from bridge.workflow.events import StepDone, StepStarted, Warned
 from bridge.workflow.evidence_store import EvidenceStore
 from bridge.workflow.reproduction_store import ATTACHED, load_verdict

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bridge.disk import write_text
 from bridge.errors import BridgeError, GateError, RefusedError
 from bridge.model.exchange import Exchange, Recording, Response
 from bridge.model.reproduction import Reproduction, ReproductionStep, Verdict
@@ -23,7 +24,7 @@ from bridge.reproduction.scenario import Played, Scenario
 from bridge.reproduction.search import DETECTION, Exhausted, Items, Search, Trust, trust
 from bridge.reproduction.shell_file import bash
 from bridge.reproduction.statistics import wilson
-from bridge.workflow.codec import to_json, write_text
+from bridge.workflow.codec import to_json
 from bridge.workflow.data_slice import Data, least, take
 from bridge.workflow.events import StepDone, StepStarted
 from bridge.workflow.replaying import Runner

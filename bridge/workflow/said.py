@@ -10,10 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from bridge.disk import write_text
 from bridge.errors import GateError, InputError, Problem
 from bridge.reporting.facts import Alike
 from bridge.workflow import audit
-from bridge.workflow.codec import from_json, iso, to_json, write_text
+from bridge.workflow.codec import from_json, iso, to_json
 
 _SAID: Final = "said.json"
 _ALIKE: Final = "similar.json"

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+from bridge.disk import write_text
 from bridge.errors import RefusedError
 from bridge.filing.ledger import Ledger
 from bridge.filing.verdict import VerdictNote, is_told, tell_verdict
@@ -15,7 +16,7 @@ from bridge.reporting.facts import case_mask
 from bridge.reproduction.atoms import route
 from bridge.reproduction.scenario import Played
 from bridge.reproduction.statistics import wilson
-from bridge.workflow.codec import to_json, write_text
+from bridge.workflow.codec import to_json
 from bridge.workflow.events import StepStarted
 from bridge.workflow.follow import filing_settings, run_of
 from bridge.workflow.replaying import Runner

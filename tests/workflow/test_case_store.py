@@ -180,7 +180,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 from pathlib import Path
 from bridge.errors import InputError
-from bridge.workflow.codec import write_text
+from bridge.disk import write_text
 try:
     write_text(Path({str(path)!r}), "x" * 10000)
 except InputError as error:

@@ -140,7 +140,7 @@ def _test_one(entry: Investigation, engines: tuple[Engine, ...], failures: list[
 
 def _record(entry: Investigation, passed: list[str], engines: tuple[Engine, ...]) -> None:
     from bridge.catalog import verified
-    from bridge.workflow.codec import write_text
+    from bridge.disk import write_text
 
     folder = Path(entry.folder).parent
     records = verified.read(folder)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 from array import array
 from collections import defaultdict
@@ -23,6 +22,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import sparse
 
+from bridge.disk import replacing
 from bridge.errors import InputError
 from bridge.text.similarity import signals
 from bridge.text.similarity.issue import Issue
@@ -250,10 +250,8 @@ def save(index: Index, path: Path) -> None:
     texts = {"rows": json.dumps(rows), "vocabulary": json.dumps(index.vocabulary), "format": str(FORMAT)}
     arrays: dict[str, Any] = {"data": index.counts.data, "indices": index.counts.indices, "indptr": index.counts.indptr}
     arrays |= {name: np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8) for name, text in texts.items()}
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with fresh.open("wb") as file:
+    with replacing(path) as file:
         np.savez(file, **arrays)
-    fresh.replace(path)
 
 
 def load(path: Path) -> Index | None:
