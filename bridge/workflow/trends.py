@@ -182,7 +182,9 @@ def _of_logs(context: Context, name: str, window: Window, changes: Sequence[Chan
     first = _first_line(context, name, window)
     if not lines.num_rows or first is None:
         return []
-    return list(trends(error_series(lines, of_workspace(context.workspace.root)), now=context.now, since=first, changes=changes, weeks=weeks))
+    return list(
+        trends(error_series(lines, of_workspace(context.workspace.root)), now=context.now, since=first, changes=changes, weeks=weeks)
+    )
 
 
 def _first_line(context: Context, name: str, window: Window) -> datetime | None:
@@ -214,6 +216,4 @@ def error_series(lines: pa.Table, known: KnownTemplates | None = None) -> list[S
         who = account if accounts else trace if traces else f"{at:%Y-%m-%d %H:%M}"
         told[key].append((at, who or f"{at:%Y-%m-%d %H:%M}"))
     most = sorted(told, key=lambda key: (-len({who for _, who in told[key]}), key))[:_ERRORS]
-    return [
-        Series(subject=f"{key[0]}: {texts[key[1]][:_TEMPLATE]}", kind="error", told=tuple(told[key]), unit=unit) for key in most
-    ]
+    return [Series(subject=f"{key[0]}: {texts[key[1]][:_TEMPLATE]}", kind="error", told=tuple(told[key]), unit=unit) for key in most]
