@@ -41,6 +41,8 @@ class Lead:
 
     pattern: re.Pattern[str]
     epoch: bool
+    told: str
+    """In words."""
 
     def time(self, text: str, clockwork: Clockwork) -> tuple[int, int, int] | None:
         """Return (microseconds, begin, end) of the time of a line, None where it has none; TimeError as `parse_head`."""
@@ -67,7 +69,8 @@ def learned(lines: Sequence[str], clockwork: Clockwork, usual: int) -> Lead | No
     pattern += (r"\S*?" if ends else "") + re.escape(sign)
     if ends:
         pattern += r"(?=\d|[A-Z])"
-    return Lead(pattern=re.compile(pattern), epoch=epoch)
+    told = f"{len(words)} word{'s' * (len(words) != 1)}" + (f" and {'a word with ' * ends}`{sign}`" if sign else "")
+    return Lead(pattern=re.compile(pattern), epoch=epoch, told=told + (", in seconds since 1970" if epoch else ""))
 
 
 def _key(line: str, clockwork: Clockwork) -> Key | None:

@@ -58,7 +58,7 @@ def plain(clockwork: Clockwork, lines: Sequence[str] = ()) -> Format:
         record = _object(rest) if rest.startswith("{") and rest.endswith("}") else None
         return {**(record or described(rest, head["level"])), "at": Instant(at)}
 
-    name = "text" if lead is None else f"text, its time behind {lead.pattern.pattern}"
+    name = "text" if lead is None else f"text, its time behind {lead.told}"
     return Format(name=name, decode=decode, restarts=lambda _: True, pairs=True, located=lead is None)
 
 
