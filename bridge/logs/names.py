@@ -150,6 +150,8 @@ _RARE: Final[Mapping[str, tuple[str, ...]]] = {
         "MSG",
         "fields.message",
         "log_message",
+        "Body",
+        "Text",
         "logMessage",
         "resultDescription",
         "details",

@@ -37,6 +37,7 @@ _NAMES = (
 # Behind a blank, ` -12` is a number; `GMT+1` is an offset as JavaScript writes it.
 _END = (
     r"(?:(?P<offset>(?:\s?(?:UTC|GMT)[+-]\d{1,2}(?::?\d{2})?|[+-]\d{2}(?::?\d{2})?|\s[+-]\d{2}:?\d{2}))(?!\d|:\d)"
+    r"(?:\s(?:UTC|GMT|" + _NAMES + r")\b)?(?:\sm=[+-]\d[\d.]*)?"  # as Go prints a time: +0100 CET m=+0.001
     r"|\s?(?P<zone>Z|UTC|GMT|" + _NAMES + r")\b|\s(?P<place>[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z_-]+){1,2})(?=\]))?"
 )
 _DAYS = r"(?i:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*)"

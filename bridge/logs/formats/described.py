@@ -71,6 +71,7 @@ _SOURCE: Final = re.compile(
     r"(?:\s*(?:\[\])?\s*:\s+|\s+(?:\[\]\s+)?-\s+|\]\s|\s+\[(?P<other>[^\]\n]+)\]\s+(?=\S)))?(?:[:-]\s+)?",
 )
 _TABS: Final = re.compile(r"(?:(?P<logger>[\w./@-]{1,120})\t)?(?:(?P<source>[\w./@-]{1,120}:\d+)\t)?(?=\S)")
+_PAIRED: Final = re.compile(rf"(?:^|\s)(?:level|lvl|severity)=\"?(?P<level>{_ANY})\b")
 _STATUS: Final = re.compile(r"HTTP/\d(?:\.\d)?[\"')]*\s+(?P<status>[1-5]\d\d)\b")
 _PAIR: Final = re.compile(r"([A-Za-z][\w.-]*)=(\S+)")
 _BRACKET: Final = re.compile(r"\[([^\]]*)\]:?")
@@ -105,6 +106,8 @@ def _levelled(rest: str, record: Record) -> str | None:
             record["level"] = found["level"] or found["second"]
         elif found := _WORDED.match(rest):
             record["level"] = "FATAL" if found["fatal"] else found["level"]
+        elif "=" in rest and (found := _PAIRED.search(rest)):
+            record["level"] = found["level"]
         elif "HTTP/" in rest and (status := _STATUS.search(rest)):
             record["level"] = "ERROR" if status["status"][0] == "5" else "WARN" if status["status"][0] == "4" else "INFO"
         elif _SERVER.match(rest):
