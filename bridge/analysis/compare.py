@@ -180,7 +180,8 @@ def broken_steps(before: pa.Table, after: pa.Table, *, methods: int = 1, texts: 
 
 def _named(table: pa.Table) -> dict[str, str]:
     """Return the template id of each message."""
-    columns = (table[name].to_pylist() for name in ("message", "template_id"))
+    different = table.select(["message", "template_id"]).group_by(["message", "template_id"]).aggregate([])
+    columns = (different[name].to_pylist() for name in ("message", "template_id"))
     return {message or "": name for message, name in zip(*columns, strict=True)}
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +17,7 @@ from bridge.logs.steps import Steps
 from bridge.logs.steps_sql import POD, POSITIONS, keyed
 
 _SEVEN: Final = ("level", "service", "account_id", "trace_id", "message", "attributes", "file")
+_POSITION: Final = '"(' + "|".join(re.escape(name) for name in POSITIONS) + ')"'
 _WORDS: Final = 'SELECT "us", "grp", "trace", "account", "field", "word" AS "value" FROM "events" JOIN "fields" USING ("shape") WHERE "word" IS NOT NULL'
 _NUMBERS: Final = 'SELECT "us", "grp", "trace", "account", "field", "number" AS "value" FROM "events" JOIN "fields" USING ("shape") WHERE "number" IS NOT NULL'
 
@@ -24,7 +27,7 @@ def steps_of(table: pa.Table, *, by: str, name: str = "events", problems: Collec
     import duckdb
 
     shown = _complete(table, by)
-    encoded = shown["attributes"].combine_chunks().dictionary_encode()
+    encoded = _encoded(shown)
     plain = pa.table(
         {
             "us": pc.cast(shown["at"], pa.int64()),
@@ -35,23 +38,31 @@ def steps_of(table: pa.Table, *, by: str, name: str = "events", problems: Collec
             "line": shown["message"],
             "place": _places(encoded),
             "shape": encoded.indices,
-            "tie": pa.array(range(shown.num_rows), pa.int64()),
+            "tie": pa.array(np.arange(shown.num_rows)),
         }
     )
     connection = duckdb.connect()
-    for known, rows in (("plain", plain), ("fields", _fields(encoded.dictionary.to_pylist()))):
-        connection.register(f"{known}_rows", rows)
+    connection.register("plain_rows", plain)
     made = keyed("FROM plain_rows", ', "shape", "tie"')
     connection.execute(f'CREATE TABLE "events" AS {made}')
-    connection.execute('CREATE TABLE "fields" AS FROM fields_rows')
+    connection.unregister("plain_rows")
+    taken: list[str] = []
+
+    def fields() -> tuple[str, str]:
+        if not taken:  # not every question asks for them, and attributes are mostly different in each event
+            connection.register("fields_rows", _fields(_encoded(shown).dictionary.to_pylist()))
+            connection.execute('CREATE TABLE "fields" AS FROM fields_rows')
+            connection.unregister("fields_rows")
+            taken.append("fields")
+        return _WORDS, _NUMBERS
 
     def run(text: str, values: Mapping[str, Any], most: int) -> tuple[pa.Table, bool]:
         found = connection.sql(text, params=dict(values)).to_arrow_table()
         return found.slice(0, most), found.num_rows > most
 
     def fetch(times: Collection[int], traces: Collection[str]) -> pa.Table:
-        at = pc.is_in(plain["us"], value_set=pa.array(sorted(times), pa.int64()))
-        of = pc.is_in(plain["trace"], value_set=pa.array(sorted(traces), pa.string()))
+        at = pc.is_in(pc.cast(shown["at"], pa.int64()), value_set=pa.array(sorted(times), pa.int64()))
+        of = pc.is_in(shown["trace_id"], value_set=pa.array(sorted(traces), pa.string()))
         return shown.filter(pc.or_(at, of))
 
     return Steps(
@@ -59,7 +70,7 @@ def steps_of(table: pa.Table, *, by: str, name: str = "events", problems: Collec
         run=run,
         events='FROM "events"',
         order="tie",
-        fields=lambda: (_WORDS, _NUMBERS),
+        fields=fields,
         fetch=fetch,
         mark="$",
         most=table.num_rows + 1,
@@ -92,7 +103,10 @@ def _complete(table: pa.Table, by: str) -> pa.Table:
 
 def attribute(text: str | None, name: str) -> str:
     """Return one field of a row's attributes as text; empty where it has none."""
-    value = _object(text).get(name) if text else None
+    return _as_text(_object(text).get(name))
+
+
+def _as_text(value: Any) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -101,8 +115,18 @@ def _field(attributes: Any, name: str) -> Any:
     return pa.array([attribute(text, name) for text in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
 
 
+def _encoded(shown: pa.Table) -> Any:
+    """Return the attributes, each different text once, in the order of their first events."""
+    return shown["attributes"].combine_chunks().dictionary_encode()
+
+
 def _places(encoded: Any) -> Any:
-    places = [next((found for name in POSITIONS if (found := attribute(text, name))), None) for text in encoded.dictionary.to_pylist()]
+    """Return where in the code each event is written, as far as its attributes tell."""
+    telling = pc.fill_null(pc.match_substring_regex(encoded.dictionary, pattern=_POSITION), fill_value=False)
+    places: list[str | None] = [None] * len(encoded.dictionary)
+    for number, text in zip(np.flatnonzero(telling).tolist(), encoded.dictionary.filter(telling).to_pylist(), strict=True):
+        found = _object(text)
+        places[number] = next((place for name in POSITIONS if (place := _as_text(found.get(name)))), None)
     return pa.array(places, pa.string()).take(encoded.indices)
 
 
@@ -125,7 +149,10 @@ def _fields(shapes: list[str | None]) -> pa.Table:
 
 def _object(text: str | None) -> dict[str, Any]:
     try:
-        value = json.loads(text) if text else {}
-    except ValueError:
-        return {}
+        value = msgspec.json.decode(text) if text else {}
+    except msgspec.DecodeError:
+        try:
+            value = json.loads(text or "")  # takes what is no JSON, but is written: NaN, half of a pair of surrogates
+        except ValueError:
+            return {}
     return value if isinstance(value, dict) else {}

@@ -264,8 +264,7 @@ def log_world(
         at = base + day * DAY + generator.choice(1440, traces, p=load_profile()) * MINUTE
         has = generator.random((traces, templates)) < varied
         rows += [
-            (int(at[t]) + n, "INFO", f"{_word(n)} was followed by {_word(n + 1)}", f"t{day}-{t}")
-            for t, n in np.argwhere(has).tolist()
+            (int(at[t]) + n, "INFO", f"{_word(n)} was followed by {_word(n + 1)}", f"t{day}-{t}") for t, n in np.argwhere(has).tolist()
         ]
         if burst and generator.random() < 0.2:
             begin = base + day * DAY + int(generator.integers(0, 1400)) * MINUTE
