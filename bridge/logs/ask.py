@@ -125,6 +125,7 @@ def ask_file(
     return scan_file(
         file.path, file.name, file.options, keep=keep, rows=answer.rows, rejects=answer.rejects, wanted=wanted,
         inode=file.inode, lead=file.lead, tail=(file.tail_name, file.tail),
+        attributes=question.needs_attributes(), parts=question.needed(),
     )  # fmt: skip
 
 

@@ -168,7 +168,7 @@ class Mapper:
         except TimeError as error:
             return Rejected(str(error))
         attributes: dict[str, Any] = {}
-        if self.attributes or "message" not in found:
+        if self.attributes or ("message" in self.refs and "message" not in found):
             attributes = {key: value for key, value in record.items() if key not in used and key != "at"}
             for path in inner:
                 attributes = _without(attributes, path)
@@ -281,7 +281,9 @@ class Mapper:
 def mapper(
     options: SourceOptions, form: Format, clockwork: Clockwork, *, attributes: bool = True, parts: frozenset[str] | None = None
 ) -> Mapper:
-    """Return the mapper of a source for one of its files."""
+    """Return the mapper of a source for one of its files; with `parts`, of events only these and what tells them."""
+    if parts is not None and (options.message_patterns or form.pairs):
+        parts |= {"message"}  # others are looked for in it
     refs = {part: options.fields.get(part) or FieldRef(names=usual_names(part)) for part in PARTS if parts is None or part in parts}
     rare = {
         part: FieldRef(names=rare_names(part), pattern=LEVEL_WORD if part == "level" else None)

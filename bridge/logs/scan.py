@@ -107,10 +107,13 @@ def scan_file(
     inode: int | None = None,
     lead: int = 0,
     tail: tuple[str, bytes] = ("", b""),
+    attributes: bool = True,
+    parts: frozenset[str] | None = None,
 ) -> FileReport:
     """Read a file (or only these pieces of it) into `rows` and `rejects`; `wanted` None decodes every line.
 
     `lead` bytes at its beginning belong to the file before, `tail` are (name, lines) of the next file that belong to its end.
+    Without `attributes`, or with only some `parts`, the rest of each event is left empty.
 
     With `wanted`, lines whose time lies outside are counted as skipped without decoding them. A file that
     is damaged inside gives its lines up to there and a problem; one that can't be opened only the problem.
@@ -123,7 +126,10 @@ def scan_file(
     try:
         for offset, block in pieces if pieces is not None else reading.texts(path, inode=inode):
             if scanner is None:
-                scanner = scanner_of(path, name, options, block, keep, rows, index, rejects, tally, narrow=wanted is not None)
+                scanner = scanner_of(
+                    path, name, options, block, keep, rows, index, rejects, tally,
+                    narrow=wanted is not None, attributes=attributes, parts=parts,
+                )  # fmt: skip
             own = block[max(0, lead - offset) :]
             if own:
                 _feed(scanner, own, max(offset, lead), wanted, options)

@@ -86,6 +86,7 @@ _PAIRS: Final = (("seconds", "nanos"), ("epochSecond", "nanoOfSecond"), ("_secon
 _NOON: Final = 12
 _LEAP: Final = 60
 _SECOND: Final = 1_000_000
+_KEPT: Final = 1_000
 _DAY: Final = 86_400 * _SECOND
 _FARTHEST: Final = timedelta(days=1)
 _WHOLE: Final = re.compile(r"\d{1,12}", re.ASCII)
@@ -120,6 +121,8 @@ class Clockwork:
     """Of day, month and year where they are numbers and none tells which it is: ymd, dmy or mdy."""
     inferred: set[int] = field(default_factory=set, compare=False)
     """Years that times got so: to be told."""
+    read: dict[str, int] = field(default_factory=dict, init=False, compare=False)
+    """Times that were read already: the lines of an access log of one second have the same. A cache, bounded."""
 
 
 @cache
@@ -171,12 +174,17 @@ def parse_text(text: str, clockwork: Clockwork) -> int:
     fast = _iso(text)
     if fast is not None:
         return fast
+    known = clockwork.read.get(text)
+    if known is not None:
+        return known
     if _NUMBER.fullmatch(text) and not _COMPACT.match(text):
         return _epoch(int(text) if text.lstrip("-").isdigit() else float(text))
     for pattern in _patterns():
         match = pattern.match(text)
         if match and not text[match.end() :].strip():
-            return _from_match(match, clockwork)
+            if len(clockwork.read) >= _KEPT:
+                clockwork.read.clear()
+            return clockwork.read.setdefault(text, _from_match(match, clockwork))
     raise TimeError(f"time not understood: {_shown(text)}")
 
 

@@ -165,3 +165,50 @@ def test_a_level_that_one_line_of_a_large_file_spells_otherwise_is_found(tmp_pat
     assert len(data) > 1_000_000
     file = log_file(path, zone="UTC")
     assert same(file, Question(levels=frozenset({"ERROR"})), found(file, FULL)) > 900
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parts_of_events_are_those_of_whole_ones(name: str) -> None:
+    case = json.loads((CASES / name / "expected.json").read_text(encoding="utf-8"))
+    source = next(path for path in sorted((CASES / name).iterdir()) if path.name.startswith("input."))
+    assert_parts(log_file(source, **{key: value for key, value in case["options"].items() if key != "account_from_trace"}))
+
+
+@pytest.mark.parametrize(
+    ("line", "options"),
+    [
+        (
+            '{{"ts": "{at}", "msg": "{level} [{account}] went on"}}',
+            {"format": "json", "message_pattern": r"^(?P<level>[A-Z]+) \[(?P<account_id>\w+)\] (?P<message>.*)"},
+        ),
+        ("{at} {level} went on account_id={account}", {"format": "text"}),
+        ('192.0.2.7 - - [{apache}] "GET /a HTTP/1.1" {status} 17 account_id={account}', {"format": "nginx"}),
+    ],
+    ids=["a pattern in the message", "pairs in the message", "pairs behind an access log's line"],
+)
+def test_parts_that_stand_in_the_message_are_found_without_it(tmp_path: Path, line: str, options: dict[str, Any]) -> None:
+    path = tmp_path / "app.log"
+    lines = []
+    for number in range(200):
+        at = datetime(2026, 3, 10, 2, 0, tzinfo=UTC) + timedelta(seconds=number)
+        level, status = [("ERROR", 502), ("INFO", 200)][number % 2]
+        account = f"acct_{number % 3}"
+        lines.append(
+            line.format(at=f"{at:%Y-%m-%dT%H:%M:%SZ}", apache=f"{at:%d/%b/%Y:%H:%M:%S +0000}", level=level, status=status, account=account)
+        )
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert assert_parts(log_file(path, **options)) == {"ERROR", "INFO"}
+
+
+def assert_parts(file: LogFile) -> set[str]:
+    """Every part alone, of all events and of one account's, is as in the whole events; return the levels."""
+    whole = [Event(*row) for row in found(file, FULL)]
+    accounts = {event.account_id for event in whole if event.account_id}
+    for part in ("level", "service", "account_id", "trace_id", "message"):
+        for account in [None, *sorted(accounts)[:1]]:
+            wanted = frozenset({account}) if account else frozenset()
+            asked = Question(attributes=False, parts=frozenset({"at", part}), accounts=wanted)
+            rows = ask([file], asked).rows
+            expected = ((event.at, getattr(event, part)) for event in whole if not account or event.account_id == account)
+            assert sorted(zip(rows.at, getattr(rows, part), strict=True), key=str) == sorted(expected, key=str)
+    return {event.level for event in whole}
