@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from http import HTTPStatus
 from typing import Final
 
@@ -198,6 +199,7 @@ def _record(match: re.Match[str], at: Instant) -> Record:
     return record
 
 
+@cache
 def _named(code: int) -> str:
     try:
         return f"{code} {HTTPStatus(code).phrase}"
