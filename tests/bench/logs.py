@@ -33,7 +33,7 @@ LOGS = Path(os.environ["LOGS"]) if os.environ.get("LOGS") else FULL if FULL.is_d
 ENOUGH = 900_000_000
 """Bytes from which on the bars count."""
 MAKER = Path(__file__).resolve().parents[2].parent / "shared" / "bench" / "make_logs.py"
-PEERS = os.environ.get("BRIDGE_PEERS") or os.environ.get("PEERS") or sys.executable
+PEERS = os.environ.get("BRIDGE_PEERS") or sys.executable
 ACCOUNT = "acc_eccbc87e4b"
 CACHE = LOGS / "cache"
 ENTRY = "import sys; from bridge.cli.main import main; sys.exit(main(sys.argv[1:]))"
