@@ -10,13 +10,13 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import select
 import signal
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from select import select
 from typing import Any, Final
 
 from bridge.errors import InputError, RetryLaterError
@@ -116,7 +116,7 @@ def _gathered(running: dict[int, int]) -> Iterator[tuple[int, Any]]:
     waiting = {channel: bytearray() for channel in running}
     ended: list[Any] = []
     while running:
-        for channel in select(list(running), [], [])[0]:
+        for channel in _ready(running):
             found = waiting[channel]
             piece = os.read(channel, _PIECE)
             if not piece:
@@ -135,6 +135,14 @@ def _gathered(running: dict[int, int]) -> Iterator[tuple[int, Any]]:
                 os.close(channel)
                 os.waitpid(running.pop(channel), 0)
     yield from ended
+
+
+def _ready(channels: Iterable[int]) -> list[int]:
+    """Wait until there is something to read; `select` knows no more than 1,024 files."""
+    waiting = select.poll()
+    for channel in channels:
+        waiting.register(channel, select.POLLIN)
+    return [channel for channel, _ in waiting.poll()]
 
 
 def _whole(found: bytearray) -> Iterator[Any]:

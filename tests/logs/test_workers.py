@@ -127,7 +127,15 @@ def ended(task: int) -> bytes:
     return b"x" * 3_000_000
 
 
-def test_an_error_comes_back_and_an_end_from_outside_is_told() -> None:
+def test_an_error_comes_back_and_an_end_from_outside_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+    fork = os.fork
+
+    def noted() -> int:
+        started.append(fork())
+        return started[-1]
+
+    monkeypatch.setattr("os.fork", noted)
     with pytest.raises(InputError, match="a word for whoever asked"):
         list(workers.share(2, 4, broken))
     with pytest.raises(RetryLaterError, match="ended from outside by signal 9"):
@@ -135,8 +143,10 @@ def test_an_error_comes_back_and_an_end_from_outside_is_told() -> None:
     results = workers.share(2, 50, ended)
     next(results)
     results.close()
-    with pytest.raises(ChildProcessError):  # none is left
-        os.waitpid(-1, os.WNOHANG)
+    assert len(started) == 6
+    for process in started:
+        with pytest.raises(ChildProcessError):  # it is not left
+            os.waitpid(process, os.WNOHANG)
 
 
 def test_a_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
