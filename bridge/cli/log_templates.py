@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.cli import output
+from bridge.config.nearest import find
+from bridge.errors import NotFoundError
 
 if TYPE_CHECKING:
     from bridge.logs.template_store import KnownTemplates
-
-_WORKSPACE = "bridge.yaml"
 
 
 def known(args: argparse.Namespace) -> KnownTemplates | None:
@@ -40,5 +40,7 @@ def _of_workspace(args: argparse.Namespace) -> Path | None:
 
     if args.workspace:
         return Path(args.workspace) / FILE
-    here = Path.cwd()
-    return next((folder / FILE for folder in (here, *here.parents) if (folder / _WORKSPACE).is_file()), None)
+    try:
+        return find(Path.cwd()) / FILE
+    except NotFoundError:
+        return None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bridge.config import secrets, validate, yaml_marks
 from bridge.config.durations import moment
+from bridge.config.nearest import FILE
 from bridge.config.privacy import PrivacyConfig
 from bridge.config.problems import failure
 from bridge.errors import InputError, NotFoundError, Problem
@@ -20,7 +21,6 @@ from bridge.errors import InputError, NotFoundError, Problem
 if TYPE_CHECKING:
     from bridge.config.yaml_marks import DataPath, Document
 
-FILE: Final = "bridge.yaml"
 # Same folder as bridge.resources.schema gives; that room is a sibling, which this one may not import.
 SCHEMA: Final = Path(__file__).resolve().parents[1] / "schemas" / "workspace.schema.json"
 DEFAULT_CURRENCY: Final = "EUR"
@@ -190,15 +190,6 @@ class Workspace:
                 f"this workspace has no {key}: {what} is needed for this", where=str(self.root / FILE), hint=f"add to {FILE}: {example}"
             )
         return config
-
-
-def find(start: Path) -> Path:
-    """Return the nearest folder from `start` upwards that holds bridge.yaml; NotFoundError when there is none."""
-    begin = start.resolve()
-    for folder in (begin, *begin.parents):
-        if (folder / FILE).is_file():
-            return folder
-    raise NotFoundError(f"no {FILE} in {begin} or above", where=str(begin), hint="make a workspace here: bridge init")
 
 
 def load(folder: Path) -> Workspace:

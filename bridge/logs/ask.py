@@ -114,7 +114,7 @@ def ask_file(
             report = None
             _forget(answer, marks)
         if report is not None:
-            _in_order(answer.rejects, marks[2])
+            answer.rejects.in_order(marks[2])
             if counting is not None and own is not None and own is not counting:
                 counting.absorb(own)
             return report
@@ -157,25 +157,14 @@ def _keeper(file: LogFile, question: Question, answer: Answer, counting: Countin
     return keep
 
 
-def _in_order(rejects: Rejects, begin: int) -> None:
-    """Put the rejected lines of one file in its order: single lines were decoded later than those around them."""
-    numbers = sorted(range(begin, len(rejects.offset)), key=rejects.offset.__getitem__)
-    for name in ("file", "offset", "length", "reason", "raw"):
-        column = getattr(rejects, name)
-        column[begin:] = [column[number] for number in numbers]
-
-
 def _window(question: Question) -> tuple[int, int]:
     return (question.start if question.start is not None else 0, question.end if question.end is not None else 1 << 62)
 
 
 def _forget(answer: Answer, marks: tuple[int, int, int]) -> None:
     rows, files, rejects = marks
-    for name in ("at", "level", "service", "account_id", "trace_id", "message", "attributes", "file", "offset"):
-        del getattr(answer.rows, name)[rows:]
-    del answer.rows.files[files:]
-    for name in ("file", "offset", "length", "reason", "raw"):
-        del getattr(answer.rejects, name)[rejects:]
+    answer.rows.forget(rows, files)
+    answer.rejects.forget(rejects)
 
 
 def _search(

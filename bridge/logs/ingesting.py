@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from bridge.logs import cache, reading
+from bridge.logs.options import PROCESSES
 from bridge.logs.paths import LogFile
-from bridge.logs.workers import VARIABLE, processes, share
+from bridge.logs.workers import processes, share
 
 _WORTH: Final = 30_000_000
 """Bytes of all files from which on more than one process is used; each of them takes some 200 MiB."""
@@ -20,7 +21,7 @@ Outcome = tuple[cache.Entry, int] | OSError | reading.ReadError
 def ingest_all(files: Sequence[LogFile], base: Path) -> Iterator[Outcome]:
     """Yield what became of each file, in order: its entry and the bytes read, or why it can't be read."""
     sizes = [_size(file) for file in files]
-    count = processes(len(files)) if sum(sizes) >= _WORTH or VARIABLE in os.environ else 1
+    count = processes(len(files)) if sum(sizes) >= _WORTH or PROCESSES in os.environ else 1
     if count == 1:
         yield from (_one(file, base) for file in files)
         return

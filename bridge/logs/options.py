@@ -12,6 +12,8 @@ from bridge.errors import InputError, Problem
 from bridge.logs.times import zone_of
 
 FORMATS: Final = ("json", "logfmt", "nginx", "text", "csv", "w3c", "syslog", "docker", "cri")
+PROCESSES: Final = "BRIDGE_PROCESSES"
+"""Environment variable: how many processes read, whatever is free."""
 PARTS: Final = ("at", "level", "message", "account_id", "trace_id", "service")
 _KEYS: Final = (
     "paths",

@@ -195,15 +195,6 @@ def _few(intervals: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return [(found[first][0], found[last - 1][1]) for first, last in pairwise(edges)]
 
 
-def texts_by_count(remote: RemoteLogs, question: Question) -> Texts:
-    """Return the messages as the source counts them: for one that can't shrink their values."""
-    from bridge.logs.counting import Counting
-
-    counting = Counting(fields=("message",))
-    problems = remote.count(question, counting)
-    return Texts(whole={message or "": events for (_, (message,)), events in counting.groups()}, problems=problems)
-
-
 def steps_by_events(remote: RemoteLogs, question: Question, by: str, windows: Sequence[tuple[int, int]] = ()) -> Steps:
     """Return the steps of events that are fetched: of a source that can't count them."""
     from bridge.logs.steps_here import steps_of, within

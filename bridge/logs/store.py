@@ -57,6 +57,7 @@ def rejects_schema() -> pa.Schema:
     )
 
 
+_REJECTED: Final = ("file", "offset", "length", "reason", "raw")
 _COLUMNS: Final = ("at", "level", "service", "account_id", "trace_id", "message", "attributes", "file", "offset")
 
 
@@ -97,6 +98,18 @@ class Rows:
             column = getattr(self, name)
             column[:] = [column[number] for number in numbers]
 
+    def extend(self, other: Rows, shift: int) -> None:
+        """Add the rows of another one; the numbers of its files grow by `shift`."""
+        other.file = [shift + number for number in other.file]
+        for name in _COLUMNS:
+            getattr(self, name).extend(getattr(other, name))
+
+    def forget(self, rows: int, files: int) -> None:
+        """Forget all that came after the first `rows` and `files`."""
+        for name in _COLUMNS:
+            del getattr(self, name)[rows:]
+        del self.files[files:]
+
     def order(self) -> Any:
         """Return the row numbers in time order, equal times by file and offset."""
         import numpy as np
@@ -114,12 +127,28 @@ class Rejects:
     reason: list[str] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
 
+    def extend(self, other: Rejects) -> None:
+        """Add the lines of another one."""
+        for name in _REJECTED:
+            getattr(self, name).extend(getattr(other, name))
+
+    def forget(self, lines: int) -> None:
+        """Forget all that came after the first `lines`."""
+        for name in _REJECTED:
+            del getattr(self, name)[lines:]
+
+    def in_order(self, begin: int) -> None:
+        """Put the lines from `begin` on, all of one file, in its order: single lines are decoded later than those around them."""
+        numbers = sorted(range(begin, len(self.offset)), key=self.offset.__getitem__)
+        for name in _REJECTED:
+            column = getattr(self, name)
+            column[begin:] = [column[number] for number in numbers]
+
     def table(self) -> pa.Table:
         """Return them in the order in which they were read."""
         import pyarrow as pa
 
-        columns = {"file": self.file, "offset": self.offset, "length": self.length, "reason": self.reason, "raw": self.raw}
-        return pa.table(columns, schema=rejects_schema())
+        return pa.table({name: getattr(self, name) for name in _REJECTED}, schema=rejects_schema())
 
 
 def events_table(rows: Rows, numbers: Sequence[int]) -> pa.Table:

@@ -51,10 +51,6 @@ class KnownTemplates:
         """Return the earlier ids of each template, by its id."""
         return {entry.id: entry.aliases for entry in self.entries}
 
-    def aliases_of(self, identity: str) -> tuple[str, ...]:
-        """Return the earlier ids of a template."""
-        return self.aliases().get(identity, ())
-
     def texts(self) -> dict[str, str]:
         """Return the text of each template, by its id."""
         return {entry.id: entry.template for entry in self.entries}

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from bridge.logs import raw, reading
 from bridge.logs.ask import Answer, ask_file, failed, searched
+from bridge.logs.options import PROCESSES
 from bridge.logs.scan import FileReport, Tally, scanner_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 _SMALLEST: Final = 48_000_000
 """Bytes of a part: looking at a file's head and order once more costs as much as searching a tenth of it."""
-VARIABLE: Final = "BRIDGE_PROCESSES"
 _WORTH: Final = 0.15
 """Seconds of one core from which on a second process saves time: a fork and what it sends back cost some .01."""
 _SEARCHED: Final = 1.5e9
@@ -70,7 +70,7 @@ def plan(files: Sequence[LogFile], question: Question, counting: Counting | None
         return [], 1
     known = [_seen(file) for file in files]
     costs = [_cost(size, question, counting, packed=packed) for size, packed in known]
-    if sum(costs) < _WORTH and VARIABLE not in os.environ:
+    if sum(costs) < _WORTH and PROCESSES not in os.environ:
         return [], 1
     from bridge.logs import workers
 
@@ -166,11 +166,8 @@ def _add(answer: Answer, found: Answer, limit: int | None, *, follows: bool) -> 
         answer.reports.extend(found.reports)
     else:
         answer.reports[-1] = _sum(answer.reports[-1], found.reports[0])
-    own.file = [start + number for number in own.file]
-    for name in ("at", "level", "service", "account_id", "trace_id", "message", "attributes", "file", "offset"):
-        getattr(rows, name).extend(getattr(own, name))
-    for name in ("file", "offset", "length", "reason", "raw"):
-        getattr(answer.rejects, name).extend(getattr(found.rejects, name))
+    rows.extend(own, start)
+    answer.rejects.extend(found.rejects)
     answer.cut |= found.cut
     if limit is not None and len(rows.at) >= 2 * limit:
         rows.keep_first(limit)

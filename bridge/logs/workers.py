@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridge.errors import InputError, RetryLaterError
+from bridge.logs.options import PROCESSES
 
-VARIABLE: Final = "BRIDGE_PROCESSES"
 _MOST: Final = 8
 """Each process holds some hundred MiB."""
 _UNITS: Final = 8_192
@@ -35,10 +35,10 @@ def processes(tasks: int) -> int:
     """Return how many processes there are for so many tasks: one for each core that is free, or as many as BRIDGE_PROCESSES says."""
     if tasks < 2 or sys.platform != "linux" or threading.active_count() > 1:  # noqa: PLR2004 - nothing to share
         return 1
-    named = os.environ.get(VARIABLE)
+    named = os.environ.get(PROCESSES)
     if named is not None:
         if not named.isdecimal() or not int(named):
-            raise InputError(f"{VARIABLE}={named} is no number of processes", hint=f"{VARIABLE}=1 reads with one process")
+            raise InputError(f"{PROCESSES}={named} is no number of processes", hint=f"{PROCESSES}=1 reads with one process")
         return min(int(named), tasks)
     cores = len(os.sched_getaffinity(0))
     return max(1, min(cores - _others(cores), tasks, _MOST))
@@ -122,7 +122,7 @@ def _gathered(running: dict[int, int]) -> Iterator[tuple[int, Any]]:
             if not piece:
                 raise RetryLaterError(
                     f"a process that read logs was ended from outside{_how(running.pop(channel), channel)}; nothing was answered",
-                    hint=f"too little memory ends processes, too: {VARIABLE}=1 reads with one process",
+                    hint=f"too little memory ends processes, too: {PROCESSES}=1 reads with one process",
                 )
             found += piece
             for value in _whole(found):

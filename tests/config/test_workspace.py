@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.config import workspace, yaml_marks
+from bridge.config import nearest, workspace, yaml_marks
 from bridge.errors import AccessError, ExitCode, InputError, NotFoundError
 from bridge.filing.settings import FilingSettings
 
@@ -108,10 +108,10 @@ def test_find_walks_up(tmp_path: Path) -> None:
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
     with pytest.raises(NotFoundError) as caught:
-        workspace.find(inner)
+        nearest.find(inner)
     assert "bridge init" in caught.value.hint
     written(tmp_path, GOOD)
-    assert workspace.find(inner) == tmp_path.resolve()
+    assert nearest.find(inner) == tmp_path.resolve()
     with pytest.raises(NotFoundError) as absent:
         workspace.load(inner)
     assert "bridge init" in absent.value.hint

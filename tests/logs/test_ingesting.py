@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from bridge.logs import cache, ingesting
-from bridge.logs.options import SourceOptions
+from bridge.logs.options import PROCESSES, SourceOptions
 from bridge.logs.paths import LogFile
-from bridge.logs.workers import VARIABLE
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of a fork beside the threads of a run of tests, since Python 3.12
@@ -24,7 +23,7 @@ def test_two_processes_keep_what_one_keeps(tmp_path: Path, monkeypatch: pytest.M
     files.insert(1, LogFile(path=tmp_path / "gone.jsonl", name="gone.jsonl", options=SourceOptions(paths=("x",))))
     seen = []
     for workers in (1, 2):
-        monkeypatch.setenv(VARIABLE, "2")
+        monkeypatch.setenv(PROCESSES, "2")
         monkeypatch.setattr(ingesting, "processes", lambda _, count=workers: count)
         outcomes = list(ingesting.ingest_all(files, tmp_path / f"cache{workers}"))
         assert isinstance(outcomes[1], FileNotFoundError)

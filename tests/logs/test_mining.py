@@ -92,7 +92,7 @@ def test_a_template_that_widens_keeps_its_old_id_as_alias() -> None:
     one = mined(["session opened for user root", "cache flushed"])
     two = mined(["session opened for user news", "queue drained"], one.templates)
     assert two.texts[two.numbers[0]] == "session opened for user <*>"
-    assert two.templates.aliases_of(two.assigned()[0]) == (one.assigned()[0],)
+    assert two.templates.aliases()[two.assigned()[0]] == (one.assigned()[0],)
     assert dict(zip(two.texts, two.known, strict=True)) == {"session opened for user <*>": True, "queue drained": False}
     assert two.templates.current()[one.assigned()[0]] == two.assigned()[0]
     assert two.templates.current()[one.assigned()[1]] == one.assigned()[1], "what was not seen on the second day is kept"
@@ -108,7 +108,7 @@ def test_templates_that_merge_keep_all_their_ids() -> None:
     two = mined(["job moved to state done now"], one.templates)
     assert two.texts == ("job moved to state <*> now",)
     assert two.known == (True,)
-    assert set(two.templates.aliases_of(two.ids[0])) == set(one.ids)
+    assert set(two.templates.aliases()[two.ids[0]]) == set(one.ids)
     three = mined(["job moved to state unheard now"], two.templates)
     assert three.ids == two.ids
 

@@ -15,7 +15,7 @@ from bridge.errors import InputError, RetryLaterError
 from bridge.logs import together, workers
 from bridge.logs.ask import Answer, ask
 from bridge.logs.counting import Counting
-from bridge.logs.options import parse_sources
+from bridge.logs.options import PROCESSES, parse_sources
 from bridge.logs.paths import LogFile
 from bridge.logs.question import Question
 from tests.logs.test_ask import write
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"
 @pytest.fixture
 def several(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Return a patch under which three processes read, and files are cut into small parts."""
-    monkeypatch.setenv(workers.VARIABLE, "3")
+    monkeypatch.setenv(PROCESSES, "3")
     monkeypatch.setattr(workers, "processes", lambda tasks: min(3, tasks))
     monkeypatch.setattr(together, "_SMALLEST", 300_000)
     return monkeypatch
@@ -151,10 +151,10 @@ def test_an_error_comes_back_and_an_end_from_outside_is_told(monkeypatch: pytest
 
 def test_a_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("threading.active_count", lambda: 1)
-    monkeypatch.setenv(workers.VARIABLE, "many")
+    monkeypatch.setenv(PROCESSES, "many")
     with pytest.raises(InputError, match="many is no number of processes"):
         workers.processes(4)
-    monkeypatch.setenv(workers.VARIABLE, "2")
+    monkeypatch.setenv(PROCESSES, "2")
     assert (workers.processes(4), workers.processes(1)) == (2, 1)
 
 
@@ -171,7 +171,7 @@ def test_a_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
 )
 def test_as_many_processes_as_cores_are_free(load: str, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("threading.active_count", lambda: 1)
-    monkeypatch.delenv(workers.VARIABLE, raising=False)
+    monkeypatch.delenv(PROCESSES, raising=False)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)))
     monkeypatch.setattr("pathlib.Path.read_text", lambda *_, **__: load)
     assert (workers.processes(20), workers.processes(1)) == (expected, 1)
